@@ -1,0 +1,88 @@
+# The one entry point. `make` lists what there is; CI runs `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+step := tools/step
+each := tools/each-module
+
+# How long fuzzing runs per target, and the soak in all.
+FUZZTIME ?= 30s
+SOAK ?= 30m
+# Arguments for the demo and the benchmarks: make demo ARGS=-serve
+ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: ## the reference service through a script of outages; ARGS=-serve keeps it running
+	@go -C examples/retail run ./cmd/demo $(ARGS)
+
+.PHONY: test
+test: prepare build check race ## the gate: everything that has to hold, cheap steps first
+
+.PHONY: check
+check: format-check vet lint guards ## what needs no test run: style, vet, lint, our own tools on ourselves
+
+.PHONY: prepare
+prepare: ## install test servers and pinned tools, fetch modules
+	@$(step) 'servers and browser (Debian packages)' tools/servers/install.sh
+	@$(step) 'modules' $(each) "$(CURDIR)/tools/retry" go mod download
+	@$(step) 'tools' $(SHELL) -c 'for tool in gofumpt gcl toxiproxy-server versitygw; do tools/tool $$tool; done'
+
+.PHONY: build
+build: ## compile every module
+	@$(step) 'build' $(each) go build ./...
+
+.PHONY: format
+format: ## rewrite Go files in gofumpt style
+	@git ls-files -z '*.go' ':!:*testdata/*' | xargs -0 grep -LZE '^// Code generated .* DO NOT EDIT\.$$' | xargs -0 "$$(tools/tool gofumpt)" -w
+
+.PHONY: format-check
+format-check:
+	@$(step) 'gofumpt' tools/gofumpt-check
+
+.PHONY: vet
+vet: ## go vet in every module
+	@$(step) 'go vet' $(each) go vet ./...
+
+.PHONY: lint
+lint: ## golangci-lint with the house list, in every module
+	@$(step) 'golangci-lint' $(each) "$$(tools/tool gcl)" run --config "$(CURDIR)/.golangci.yml" ./...
+
+.PHONY: guards
+guards: ## resilgen -check and resilvet, alone and as vet tool, on this repository
+	@$(step) 'resilgen -check and resilvet on ourselves' tools/guards
+
+.PHONY: race
+race: ## the tests of every module under the race detector
+	@$(step) 'go test -race' $(each) go test -race -timeout 20m ./...
+
+.PHONY: quick
+quick: ## the tests without race detector, those that are slow cut short
+	@$(each) go test -short -timeout 5m ./...
+
+.PHONY: generate
+generate: ## rewrite generated code and docs
+	@$(each) go generate ./...
+
+.PHONY: bench
+bench: ## measure against peers and rewrite the table in docs/benchmarks.md
+	@go -C benchmarks run ./cmd/bench $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## fuzz every target for FUZZTIME
+	@tools/fuzz $(FUZZTIME)
+
+.PHONY: soak
+soak: ## random faults against the reference service for SOAK
+	@cd examples/retail && RESIL_SOAK=$(SOAK) go test -count=1 -timeout 0 -run Soak -v ./... $(ARGS)
+
+.PHONY: vulns
+vulns: ## known vulnerabilities in what we use; needs the vulnerability database, gates nothing
+	@$(each) "$$(tools/tool govulncheck)" ./...
