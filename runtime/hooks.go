@@ -1,0 +1,102 @@
+package resil
+
+import (
+	"context"
+	"time"
+)
+
+// CallInfo says which guarded call a hook is told about.
+type CallInfo struct {
+	Dependency string
+	Method     string
+	Kind       Kind
+	Level      Level
+}
+
+// Tracer observes calls. It must be safe for concurrent use and quick: it runs
+// on the caller's goroutine, never under a lock.
+type Tracer interface {
+	// Start is called once per guarded call that passes the entry checks. The
+	// returned context is what policies and client get.
+	Start(ctx context.Context, call CallInfo) (context.Context, Span)
+}
+
+// Span is one guarded call under observation.
+type Span interface {
+	// Event reports a step of the call.
+	Event(e Event)
+	// End is called exactly once, also when the client panicked. err is what
+	// the caller gets, nil when a fallback answered.
+	End(outcome Outcome, err error)
+}
+
+// EventKind is a step of a call.
+type EventKind uint8
+
+// The steps of a call.
+const (
+	EventAttempt  EventKind = iota + 1 // an attempt ended: Attempt, Duration, Outcome, Err
+	EventWait                          // a wait before the next attempt begins: Attempt, Duration
+	EventReject                        // a policy refused an attempt: Outcome
+	EventLevel                         // the level forbids the client: Level
+	EventFallback                      // a fallback ended: Strategy, Duration, Err
+	EventHedge                         // an extra attempt starts: Attempt
+)
+
+var eventNames = [...]string{"", "attempt", "wait", "reject", "level", "fallback", "hedge"}
+
+// String returns the kind's name.
+func (k EventKind) String() string {
+	if int(k) < len(eventNames) {
+		return eventNames[k]
+	}
+	return "event"
+}
+
+// Event is one step of a call; which fields are set depends on Kind.
+type Event struct {
+	Kind     EventKind
+	Attempt  int // from 1
+	Duration time.Duration
+	Outcome  Outcome
+	Level    Level
+	Strategy Strategy
+	Err      error
+}
+
+// Injector adds faults innermost, just before the client. It must be safe for
+// concurrent use.
+type Injector interface {
+	// Inject is called before each attempt with the attempt's context, inside
+	// all policies. nil lets the client run; an error stands for the client's
+	// and the client is not called. It may delay, block until ctx is done, or
+	// panic. after, when not nil, replaces the client's error once it returned.
+	Inject(ctx context.Context, dependency, method string) (after func(error) error, err error)
+}
+
+// Entry is one deferred write.
+type Entry struct {
+	Dependency string
+	Method     string
+	Payload    []byte // the encoded arguments
+}
+
+// Store keeps writes that could not be delivered and replays them later.
+// Package outbox implements it.
+type Store interface {
+	// Put returns when the entry is durable; after nil the entry is delivered
+	// at least once.
+	Put(ctx context.Context, e Entry) error
+	// Bind gives the store the function that delivers entries of a method. It
+	// may be called again for the same method; the last one counts.
+	Bind(dependency, method string, deliver func(ctx context.Context, payload []byte) error)
+	// Start begins replaying. ready reports whether a dependency may be called;
+	// the store asks it before each delivery.
+	Start(ctx context.Context, ready func(dependency string) bool) error
+	// Wake says that a dependency is back.
+	Wake(dependency string)
+	// Depth returns the entries waiting per dependency.
+	Depth() map[string]int
+	// Close stops replaying and releases the files.
+	Close(ctx context.Context) error
+}

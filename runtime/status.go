@@ -1,0 +1,109 @@
+package resil
+
+import "time"
+
+// BreakerState is the state of a dependency's breaker.
+type BreakerState uint8
+
+// The states.
+const (
+	BreakerClosed BreakerState = iota
+	BreakerOpen
+	BreakerHalfOpen
+)
+
+// String returns "closed", "open" or "half-open".
+func (s BreakerState) String() string {
+	switch s {
+	case BreakerOpen:
+		return "open"
+	case BreakerHalfOpen:
+		return "half-open"
+	default:
+		return "closed"
+	}
+}
+
+// MarshalText returns the state's name.
+func (s BreakerState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Transition is one change of the level.
+type Transition struct {
+	From, To Level
+	Reason   string
+	At       time.Time
+}
+
+// ChangeKind is what a [Change] is about.
+type ChangeKind uint8
+
+// The kinds of changes.
+const (
+	ChangeLevel    ChangeKind = iota + 1 // From and To are levels
+	ChangeBreaker                        // From and To are breaker states
+	ChangeHealth                         // From and To are "up" or "down", by health checks
+	ChangeForced                         // an override by hand began or ended: To "open", "closed", a level or ""
+	ChangeReloaded                       // overrides were loaded
+)
+
+var changeNames = [...]string{"", "level", "breaker", "health", "forced", "reloaded"}
+
+// String returns the kind's name.
+func (k ChangeKind) String() string {
+	if int(k) < len(changeNames) {
+		return changeNames[k]
+	}
+	return "change"
+}
+
+// MarshalText returns the kind's name.
+func (k ChangeKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// Change is one change of the system's state.
+type Change struct {
+	Kind       ChangeKind
+	Dependency string // "" for the system
+	From, To   string
+	Reason     string
+	At         time.Time
+}
+
+// Status is the state of a system at one moment. Reading it changes nothing.
+type Status struct {
+	Level        Level
+	Since        time.Time // of the level
+	Reason       string    // of the last transition
+	Score        float64   // 0..100
+	Disabled     bool      // kill switch on
+	Forced       *Forced   // the level is forced by hand
+	Started      bool
+	Closed       bool
+	Dependencies []DependencyStatus // sorted by name
+}
+
+// Forced is an override by hand.
+type Forced struct {
+	To     string // "open", "closed" or a level
+	Reason string
+	Until  time.Time
+}
+
+// DependencyStatus is the state of one dependency.
+type DependencyStatus struct {
+	Name        string
+	Criticality Criticality
+	Down        Level // the level while it is down
+	Up          bool
+	Breaker     BreakerState
+	OpenUntil   time.Time // zero unless open
+	Forced      *Forced
+	Disabled    bool         // its policies are off
+	Checked     bool         // it has a health check
+	Healthy     bool         // by health checks; true when there is none
+	CheckError  string       // class of the last failed check's error; "" when healthy
+	SlowShare   float64      // share of slow calls in the window
+	Waiting     int          // entries in the outbox
+	InFlight    int          // calls in the shared bulkhead; 0 without one
+	Limits      GuardSpec    // effective policies, defaults filled in
+	Methods     []MethodSpec // effective policies, defaults filled in, sorted by name
+}

@@ -1,0 +1,86 @@
+package resil
+
+import (
+	"context"
+	"database/sql"
+	"io"
+	"net/http"
+	"runtime"
+	"sync"
+)
+
+// TieReadCloser returns r such that cancel is called when r is closed or read
+// to its end. A WriterTo of r is kept.
+func TieReadCloser(r io.ReadCloser, cancel context.CancelFunc) io.ReadCloser {
+	if r == nil {
+		cancel()
+		return nil
+	}
+	t := &tiedReader{ReadCloser: r, cancel: cancel}
+	if w, ok := r.(io.WriterTo); ok {
+		return &tiedWriterTo{tiedReader: t, to: w}
+	}
+	return t
+}
+
+// tiedReader cancels once its reader has ended.
+type tiedReader struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+	once   sync.Once
+}
+
+func (t *tiedReader) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	if err != nil {
+		t.once.Do(t.cancel)
+	}
+	return n, err
+}
+
+func (t *tiedReader) Close() error {
+	defer t.once.Do(t.cancel)
+	return t.ReadCloser.Close()
+}
+
+type tiedWriterTo struct {
+	*tiedReader
+	to io.WriterTo
+}
+
+func (t *tiedWriterTo) WriteTo(w io.Writer) (int64, error) {
+	defer t.once.Do(t.cancel)
+	return t.to.WriteTo(w)
+}
+
+// TieResponse returns r such that cancel is called when its body is closed or
+// read to its end. A body that can be written to (a switched protocol) stays so.
+func TieResponse(r *http.Response, cancel context.CancelFunc) *http.Response {
+	if r == nil || r.Body == nil || r.Body == http.NoBody {
+		cancel()
+		return r
+	}
+	if rw, ok := r.Body.(io.ReadWriteCloser); ok {
+		r.Body = &tiedReadWriter{tiedReader: &tiedReader{ReadCloser: rw, cancel: cancel}, Writer: rw}
+		return r
+	}
+	r.Body = TieReadCloser(r.Body, cancel)
+	return r
+}
+
+type tiedReadWriter struct {
+	*tiedReader
+	io.Writer
+}
+
+// TieRows returns r such that cancel is called once r is garbage. *sql.Rows has
+// no hook for Close, but nothing waits on the context after Close; what cancel
+// frees is a registration at the caller's context.
+func TieRows(r *sql.Rows, cancel context.CancelFunc) *sql.Rows {
+	if r == nil {
+		cancel()
+		return nil
+	}
+	runtime.AddCleanup(r, func(cancel context.CancelFunc) { cancel() }, cancel)
+	return r
+}
