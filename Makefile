@@ -41,7 +41,7 @@ build: ## compile every module
 
 .PHONY: format
 format: ## rewrite Go files in gofumpt style
-	@git ls-files -z '*.go' ':!:*testdata/*' | xargs -0 grep -LZE '^// Code generated .* DO NOT EDIT\.$$' | xargs -0 "$$(tools/tool gofumpt)" -w
+	@"$$(tools/tool gofumpt)" -w .
 
 .PHONY: format-check
 format-check:

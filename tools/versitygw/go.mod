@@ -1,6 +1,6 @@
 module github.com/resilgo/resil/tools/versitygw
 
-go 1.26
+go 1.26.0
 
 tool github.com/versity/versitygw/cmd/versitygw
 
