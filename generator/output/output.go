@@ -4,9 +4,12 @@ package output
 
 import (
 	"go/build"
+	"go/token"
 	"io"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // infix is what a generated file's name has that its source's has not.
@@ -74,3 +77,26 @@ func Source(content []byte) (source string, ok bool) {
 }
 
 var packageClause = regexp.MustCompile(`(?m)^package\s`)
+
+// Names are the identifiers generated for one interface.
+type Names struct {
+	Decorator   string // the type: GuardedPrices, guardedStore
+	Constructor string // NewGuardedPrices, newGuardedStore
+	Fallback    string // the interface of call=.Method: PricesFallback, storeFallback
+}
+
+// NamesFor returns the identifiers generated for the interface of that name.
+// They are exported if the interface is.
+func NamesFor(name string) Names {
+	upper := title(name)
+	if token.IsExported(name) {
+		return Names{"Guarded" + upper, "NewGuarded" + upper, name + "Fallback"}
+	}
+	return Names{"guarded" + upper, "newGuarded" + upper, name + "Fallback"}
+}
+
+// title returns name with its first letter in upper case.
+func title(name string) string {
+	r, size := utf8.DecodeRuneInString(name)
+	return string(unicode.ToUpper(r)) + name[size:]
+}

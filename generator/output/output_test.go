@@ -51,3 +51,16 @@ func TestSourceRecognisesOnlyOurHeader(t *testing.T) {
 		})
 	}
 }
+
+func TestNamesForFollowTheInterface(t *testing.T) {
+	for name, want := range map[string]output.Names{
+		"Prices": {Decorator: "GuardedPrices", Constructor: "NewGuardedPrices", Fallback: "PricesFallback"},
+		"store":  {Decorator: "guardedStore", Constructor: "newGuardedStore", Fallback: "storeFallback"},
+		"éclair": {Decorator: "guardedÉclair", Constructor: "newGuardedÉclair", Fallback: "éclairFallback"},
+		"_x":     {Decorator: "guarded_x", Constructor: "newGuarded_x", Fallback: "_xFallback"},
+	} {
+		if got := output.NamesFor(name); got != want {
+			t.Errorf("NamesFor(%q) = %+v, want %+v", name, got, want)
+		}
+	}
+}

@@ -1,0 +1,49 @@
+package load
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/resilgo/resil/generator/output"
+)
+
+// Folder is what stands on disk in the folder of a matched package.
+type Folder struct {
+	Path      string
+	Annotated map[string][]byte // base name → content of the source files that may hold directives
+	Output    map[string][]byte // base name → content of the files that resilgen wrote
+	Partial   bool              // only some of the source files were asked for
+}
+
+// readFolder reads the Go files of a folder. With only given, other source
+// files than these are passed over.
+func readFolder(dir string, only map[string]bool) (*Folder, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &Folder{Path: dir, Annotated: make(map[string][]byte), Output: make(map[string][]byte), Partial: only != nil}
+	for _, entry := range entries {
+		name := entry.Name()
+		if !strings.HasSuffix(name, ".go") || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		// Through symbolic links, as the go command does; but never open a pipe.
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := output.Source(content); ok {
+			f.Output[name] = content
+		} else if annotated(content) && (only == nil || only[path]) {
+			f.Annotated[name] = content
+		}
+	}
+	return f, nil
+}

@@ -1,0 +1,369 @@
+package load
+
+import (
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/resilgo/resil/generator/output"
+	"golang.org/x/tools/go/packages"
+)
+
+// Unit is one package under one set of build constraints, with or without its
+// test files. A package whose guards stand in files for several systems is
+// several units, each with targets of its own.
+type Unit struct {
+	Path    string // import path
+	Folder  *Folder
+	Files   []*ast.File // with comments and bodies; own output left out
+	Targets []*ast.File // those of Files to generate for
+	Types   *types.Package
+	Info    *types.Info   // Defs, Uses and Implicits
+	Errors  []types.Error // what does not type-check; most of it may not matter, see [Unit.Explain]
+
+	// HasRuntime reports whether the module can import the package that
+	// generated code calls.
+	HasRuntime bool
+
+	universe *universe
+	source   *source
+	roots    []*packages.Package
+}
+
+// Import returns the package with an import path, if it was loaded: because
+// something imports it or a directive names it.
+func (u *Unit) Import(path string) (*types.Package, error) {
+	p := u.universe.extra[path]
+	if p == nil {
+		p = byPath(u.roots, path)
+	}
+	if p == nil || p.Dir == "" {
+		return nil, errors.New("no package " + path + " is required by the module")
+	}
+	return u.universe.typesOf(p)
+}
+
+// Explain returns what keeps a declaration from being understood: the type
+// errors inside it or, if there are none, all of the package, but not those
+// that the missing generated code causes.
+func (u *Unit) Explain(decl ast.Node) []Problem {
+	var inside, all []Problem
+	for _, e := range u.Errors {
+		if u.awaitsGeneration(e) {
+			continue
+		}
+		p := Problem{Pos: u.universe.fset.PositionFor(e.Pos, false), Message: e.Msg}
+		all = append(all, p)
+		if decl.Pos() <= e.Pos && e.Pos < decl.End() {
+			inside = append(inside, p)
+		}
+	}
+	if len(inside) > 0 {
+		return inside
+	}
+	return all
+}
+
+// awaitsGeneration reports whether an error says that a name is missing which
+// resilgen is about to generate.
+func (u *Unit) awaitsGeneration(e types.Error) bool {
+	name, ok := strings.CutPrefix(e.Msg, "undefined: ")
+	if !ok {
+		return false
+	}
+	for _, f := range u.Files {
+		for _, spec := range guardedTypes(f) {
+			n := output.NamesFor(spec.Name.Name)
+			if name == n.Decorator || name == n.Constructor || name == n.Fallback {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Verify type-checks generated files, by path, together with the package and
+// returns what is wrong with them.
+func (u *Unit) Verify(generated map[string][]byte) []error {
+	files := u.source.pruned()
+	own := make(map[*token.File]bool)
+	var wrong []error
+	for _, path := range sortedKeys(generated) {
+		f, err := parser.ParseFile(u.universe.fset, path, generated[path], parser.SkipObjectResolution)
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		own[u.universe.fset.File(f.FileStart)] = true
+		files = append(files, f)
+	}
+	conf := u.universe.config(u.source.pkg)
+	conf.IgnoreFuncBodies = false
+	conf.Importer = importer{u.universe, u.source.pkg}
+	conf.Error = func(err error) {
+		var e types.Error
+		if errors.As(err, &e) && own[u.universe.fset.File(e.Pos)] && (u.HasRuntime || !strings.Contains(e.Msg, Runtime)) {
+			wrong = append(wrong, err)
+		}
+	}
+	_, _ = conf.Check(u.source.pkg.PkgPath, u.universe.fset, files, nil) // errors went to conf.Error
+	return wrong
+}
+
+// check type-checks the packages that build the given files, by import path,
+// and adds their units.
+func (l *loader) check(roots []*packages.Package, files map[string][]string) error {
+	u := newUniverse(l.res.Fset)
+	var units []*Unit
+	for _, path := range sortedKeys(files) {
+		builds := variants(roots, path)
+		mine := make(map[*packages.Package][]string)
+		for _, file := range files[path] {
+			p := builder(builds, file)
+			mine[p] = append(mine[p], file)
+		}
+		for _, p := range builds {
+			if targets := mine[p]; targets != nil {
+				if unit := l.unit(u, p, targets); unit != nil {
+					units = append(units, unit)
+				}
+			}
+		}
+	}
+	hasRuntime := u.needSupport(roots)
+	for _, unit := range units {
+		unit.roots = roots
+		unit.HasRuntime = hasRuntime
+		unit.source.needAll()
+		u.enqueue(unit.source)
+		if err := l.needRefs(unit); err != nil {
+			return err
+		}
+	}
+	u.follow()
+	for _, unit := range units {
+		unit.check()
+	}
+	l.res.Units = append(l.res.Units, units...)
+	return nil
+}
+
+// variants returns the builds of a package: itself, with its tests, and its
+// external tests, in this order. The first always exists.
+func variants(roots []*packages.Package, path string) []*packages.Package {
+	var plain, tested, external []*packages.Package
+	for _, p := range roots {
+		switch {
+		case p.PkgPath == path && p.ForTest == "":
+			plain = append(plain, p)
+		case p.PkgPath == path && p.ForTest == path:
+			tested = append(tested, p)
+		case p.PkgPath == path+"_test" && p.ForTest == path:
+			external = append(external, p)
+		}
+	}
+	return slices.Concat(plain, tested, external)
+}
+
+// builder returns the first build that contains a file; the first of all when
+// the go command could not read the file, so that we say why.
+func builder(builds []*packages.Package, file string) *packages.Package {
+	for _, p := range builds {
+		if slices.Contains(p.GoFiles, file) {
+			return p
+		}
+	}
+	return builds[0]
+}
+
+// unit parses a package to generate for. It returns nil after reporting what
+// keeps the package from being type-checked.
+func (l *loader) unit(u *universe, p *packages.Package, targets []string) *Unit {
+	s := u.parseRoot(p, targets)
+	for _, e := range s.syntax {
+		l.problem(e.Pos, e.Msg)
+	}
+	l.listErrors(p)
+	for _, path := range sortedKeys(p.Imports) {
+		l.listErrors(p.Imports[path])
+	}
+	if len(s.syntax) > 0 {
+		return nil
+	}
+	unit := &Unit{Path: p.PkgPath, Folder: l.folders[filepath.Dir(targets[0])], universe: u, source: s}
+	for _, f := range s.files {
+		unit.Files = append(unit.Files, f.syntax)
+		if slices.Contains(targets, u.fset.File(f.syntax.FileStart).Name()) {
+			unit.Targets = append(unit.Targets, f.syntax)
+		}
+	}
+	return unit
+}
+
+// listErrors reports what the go command has to say about a package.
+func (l *loader) listErrors(p *packages.Package) {
+	for _, e := range p.Errors {
+		pos := l.listPosition(e.Pos)
+		if l.overlaid(pos.Filename) {
+			continue
+		}
+		l.problem(pos, strings.TrimSpace(e.Msg))
+	}
+}
+
+// placed matches the go command's positions: file:line, file:line:col.
+var placed = regexp.MustCompile(`^(.*?):(\d+)(?::(\d+))?$`)
+
+// listPosition parses a position of the go command, which may be relative to
+// the working directory.
+func (l *loader) listPosition(pos string) token.Position {
+	m := placed.FindStringSubmatch(pos)
+	if m == nil {
+		return token.Position{}
+	}
+	file := m[1]
+	if !filepath.IsAbs(file) {
+		if abs, err := filepath.Abs(filepath.Join(l.opts.Dir, file)); err == nil {
+			file = abs
+		}
+	}
+	line, _ := strconv.Atoi(m[2])
+	column, _ := strconv.Atoi(m[3]) // 0 when there is none
+	return token.Position{Filename: file, Line: line, Column: column}
+}
+
+// overlaid reports whether a file is our own output.
+func (l *loader) overlaid(file string) bool {
+	f := l.folders[filepath.Dir(file)]
+	return f != nil && f.Output[filepath.Base(file)] != nil
+}
+
+// check type-checks the package without function bodies.
+func (u *Unit) check() {
+	u.Info = &types.Info{
+		Defs:      make(map[*ast.Ident]types.Object),
+		Uses:      make(map[*ast.Ident]types.Object),
+		Implicits: make(map[ast.Node]types.Object),
+	}
+	conf := u.universe.config(u.source.pkg)
+	conf.Error = func(err error) {
+		var e types.Error
+		if errors.As(err, &e) {
+			u.Errors = append(u.Errors, e)
+		}
+	}
+	u.Types = u.universe.check(u.source, conf, u.Info)
+}
+
+// support are the packages that generated code may import although nothing in
+// its package does yet, with the names it uses; of the runtime that is any.
+var support = map[string][]string{
+	Runtime:         nil,
+	"context":       {"Background", "CancelFunc", "Context"},
+	"encoding/json": {"Marshal", "Unmarshal"},
+	"errors":        {"As", "Is"},
+	"maps":          {"Clone"},
+	"slices":        {"Clone"},
+	"time":          {"Duration", "Hour", "Microsecond", "Millisecond", "Minute", "Nanosecond", "Second"},
+}
+
+// needSupport marks what generated code may name and reports whether the
+// runtime is among what the module can import.
+func (u *universe) needSupport(roots []*packages.Package) (hasRuntime bool) {
+	for _, p := range roots {
+		names, ok := support[p.PkgPath]
+		if !ok || p.ForTest != "" || p.Dir == "" {
+			continue
+		}
+		u.extra[p.PkgPath] = p
+		if p.PkgPath == Runtime {
+			hasRuntime = true
+			for name := range u.source(p).index {
+				if ast.IsExported(name) {
+					u.need(p, name)
+				}
+			}
+		}
+		for _, name := range names {
+			u.need(p, name)
+		}
+	}
+	return hasRuntime
+}
+
+// reference matches what may be a qualified name in a directive.
+var reference = regexp.MustCompile(`([^\s,="]+)\.(\pL[\pL\pN_]*)`)
+
+// needRefs marks the names of other packages that directives mention, which no
+// declaration need mention. Packages that nothing imports are loaded.
+func (l *loader) needRefs(unit *Unit) error {
+	var unknown []string
+	refs := make(map[string][]string) // of unknown packages
+	for _, f := range unit.source.files {
+		for _, group := range f.syntax.Comments {
+			for _, c := range group.List {
+				if !strings.HasPrefix(c.Text, "//resil:") {
+					continue
+				}
+				for _, m := range reference.FindAllStringSubmatch(c.Text, -1) {
+					if !unit.needRef(m[1], m[2]) {
+						unknown = append(unknown, m[1])
+						refs[m[1]] = append(refs[m[1]], m[2])
+					}
+				}
+			}
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	found, err := l.list(config{}, unknown)
+	if err != nil {
+		return nil //nolint:nilerr // not import paths after all: the model says what is wrong with them
+	}
+	for _, p := range found {
+		if names := refs[p.PkgPath]; names != nil && p.Dir != "" {
+			unit.universe.extra[p.PkgPath] = p
+			for _, name := range names {
+				unit.universe.need(p, name)
+			}
+		}
+	}
+	return nil
+}
+
+// needRef marks a name of the package that qualifier means: the name of an
+// import of any file, blank ones included, or an import path. It reports false
+// when no package imports such a path.
+func (u *Unit) needRef(qualifier, name string) bool {
+	found := false
+	use := func(imp *importSpec) {
+		imp.used, found = true, true
+		u.universe.need(imp.pkg, name)
+	}
+	for _, f := range u.source.files {
+		if imp := f.imports[qualifier]; imp != nil {
+			use(imp)
+		}
+		for _, imp := range f.blanks {
+			if imp.pkg != nil && (imp.pkg.Name == qualifier || imp.pkg.PkgPath == qualifier) {
+				use(imp)
+			}
+		}
+	}
+	if p := byPath(u.roots, qualifier); p != nil && p.Dir != "" {
+		u.universe.need(p, name)
+		found = true
+	}
+	return found
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
