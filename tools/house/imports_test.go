@@ -77,8 +77,8 @@ type listed struct {
 	Module     *struct{ Path string }
 }
 
-// packages lists the packages of the module in dir and all they depend on.
-func packages(tb testing.TB, dir string) map[string]listed {
+// listPackages lists the packages of the module in dir and all they depend on.
+func listPackages(tb testing.TB, dir string) map[string]listed {
 	tb.Helper()
 	out := run(tb, dir, "go", "list", "-deps", "-json=ImportPath,Standard,Deps,Module", "./...")
 	all := make(map[string]listed)
@@ -113,7 +113,7 @@ func within(folder string, patterns []string) bool {
 }
 
 func TestImportsPointOneWay(t *testing.T) {
-	all := packages(t, root)
+	all := listPackages(t, root)
 	checked := 0
 	for _, p := range all {
 		folder, ours := strings.CutPrefix(p.ImportPath, module+"/")
