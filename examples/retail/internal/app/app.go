@@ -1,0 +1,84 @@
+// Package app puts the service together: clients, guards, shop, HTTP. It is
+// the one place that knows all parts, and what to copy into a service of your
+// own.
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	resil "github.com/resilgo/resil/runtime"
+
+	"github.com/resilgo/resil/examples/retail/internal/api"
+	"github.com/resilgo/resil/examples/retail/internal/archive"
+	"github.com/resilgo/resil/examples/retail/internal/assistant"
+	"github.com/resilgo/resil/examples/retail/internal/cache"
+	"github.com/resilgo/resil/examples/retail/internal/config"
+	"github.com/resilgo/resil/examples/retail/internal/inventory"
+	"github.com/resilgo/resil/examples/retail/internal/standin"
+	"github.com/resilgo/resil/examples/retail/internal/store"
+)
+
+// App is the whole service in one process.
+type App struct {
+	System  *resil.System
+	Shop    *inventory.Service
+	Handler http.Handler // for customers
+
+	clients *clients
+}
+
+// New builds the service. It starts nothing but the stand-ins that cfg leaves
+// room for.
+func New(cfg config.Config, policies resil.Config, options ...resil.Option) (*App, error) {
+	sys, err := resil.New(policies, options...)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := connect(cfg)
+	if err != nil {
+		return nil, err
+	}
+	shop := guard(sys, raw)
+	return &App{System: sys, Shop: shop, Handler: api.New(shop, sys), clients: raw}, nil
+}
+
+// guard wraps the four clients in their guards and builds the shop on them.
+// From here on nobody sees a raw client.
+func guard(sys *resil.System, raw *clients) *inventory.Service {
+	memory := inventory.NewMemory(cache.NewGuardedCache(sys, raw.cache))
+	cacheTTL := sys.Knob("cache_ttl", [5]float64{3600, 1800, 900, 300, 60}) // seconds
+	batch := sys.Knob("batch", [5]float64{1, .8, .5, .25, .1})              // of fullBatch
+	pool := sys.Knob("pool", [5]float64{1, .9, .75, .5, .2})                // of all connections
+	sys.OnLevel(func(resil.Transition) { raw.store.SetMaxConnections(pool.Value()) })
+	return &inventory.Service{
+		Store:     store.NewGuardedStore(sys, raw.store, memory),
+		Memory:    memory,
+		Archive:   archive.NewGuardedArchive(sys, raw.archive),
+		Assistant: assistant.NewGuardedAssistant(sys, raw.assistant),
+		FreshFor:  func() time.Duration { return time.Duration(cacheTTL.Value()) * time.Second },
+		Batch:     func() int { return int(batch.Value() * fullBatch) },
+	}
+}
+
+// fullBatch is how many rows an export reads at once on a good day.
+const fullBatch = 500
+
+// Start starts health checks and timers. No dependency needs to be up.
+func (a *App) Start(ctx context.Context) error { return a.System.Start(ctx) }
+
+// Close drains the guards, then releases connections and stand-ins.
+func (a *App) Close(ctx context.Context) error {
+	return errors.Join(a.System.Close(ctx), a.clients.close())
+}
+
+// Switches returns the switches of the embedded stand-ins, by dependency.
+func (a *App) Switches() map[string]*standin.Switch {
+	switches := map[string]*standin.Switch{}
+	for name, server := range a.clients.standIns {
+		switches[name] = server.Switch
+	}
+	return switches
+}
