@@ -1,0 +1,129 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// Find returns the name of the configuration file that holds for dir: the
+// nearest one from dir upwards to the first folder with a go.mod. Empty if there
+// is none.
+func Find(dir string) string {
+	for {
+		name := filepath.Join(dir, Filename)
+		if _, err := os.Stat(name); err == nil {
+			return name
+		}
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return ""
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
+
+// Read reads and checks a file. The error lists all mistakes, one to a line, as
+// file:line:col: message.
+func Read(filename string, rules []string) (Config, error) {
+	data, err := os.ReadFile(filename)
+	if err != nil {
+		// The name stands in the message once is enough.
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err
+		}
+		return Config{}, fmt.Errorf("%s: %w", filename, err)
+	}
+	return Parse(filename, data, rules)
+}
+
+// Parse is Read for content at hand.
+func Parse(filename string, data []byte, rules []string) (c Config, err error) {
+	// The YAML library has panicked on malformed input before; a configuration
+	// must never take the linter down.
+	defer func() {
+		if r := recover(); r != nil {
+			c, err = Config{}, fmt.Errorf("%s: not readable as YAML: %v", filename, r)
+		}
+	}()
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		return Config{}, located(filename, err)
+	}
+	if empty(file) {
+		return Config{}, nil
+	}
+	if err := yaml.UnmarshalWithOptions(data, &c, yaml.Strict()); err != nil {
+		return Config{}, located(filename, err)
+	}
+	var errs []error
+	for _, p := range c.Check(rules) {
+		errs = append(errs, fmt.Errorf("%s:%s: %s", filename, position(file, p.Path), p.Message))
+	}
+	return c, errors.Join(errs...)
+}
+
+func empty(file *ast.File) bool {
+	for _, doc := range file.Docs {
+		if doc.Body != nil && doc.Body.Type() != ast.CommentType {
+			return false
+		}
+	}
+	return true
+}
+
+// located puts the place of a YAML error in front of its message.
+func located(filename string, err error) error {
+	var y yaml.Error
+	if !errors.As(err, &y) {
+		return fmt.Errorf("%s: %w", filename, err)
+	}
+	return fmt.Errorf("%s:%s: %s", filename, lineCol(y.GetToken()), y.GetMessage())
+}
+
+// position returns line:col of the value at the path, or of the nearest value
+// around it if the file does not hold one.
+func position(file *ast.File, at string) string {
+	for at != "" {
+		if p, err := yaml.PathString("$." + at); err == nil {
+			if node, err := p.FilterFile(file); err == nil && node != nil {
+				return lineCol(start(node).GetToken())
+			}
+		}
+		at = at[:max(strings.LastIndexAny(at, ".["), 0)]
+	}
+	return "1:1"
+}
+
+// start returns the node where a reader sees the value begin; the token of a
+// mapping is its first colon.
+func start(node ast.Node) ast.Node {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		if len(n.Values) > 0 {
+			return n.Values[0].Key
+		}
+	case *ast.MappingValueNode:
+		return n.Key
+	}
+	return node
+}
+
+func lineCol(t *token.Token) string {
+	if t == nil || t.Position == nil {
+		return "1:1"
+	}
+	return fmt.Sprintf("%d:%d", t.Position.Line, t.Position.Column)
+}
