@@ -1,0 +1,90 @@
+package directive
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"regexp"
+	"strings"
+)
+
+// nearMiss matches what a hurried author may have meant as a directive. Groups:
+// the colon or what stands for it, and the word behind it. A second "//" is
+// left alone: such lines show a directive in prose or are commented out.
+var nearMiss = regexp.MustCompile(`^/[/*][\t +@]*(?i:resil|resilgen|resilvet)[\t ]*([:：=.\-]|[\t ])[\t ]*([\pL]+)`)
+
+// exact matches what claims to be a directive and nothing else.
+var exact = regexp.MustCompile(`^//resil:`)
+
+// recognise decides what a comment is: a directive, an attempt at one, or
+// neither.
+func recognise(c *ast.Comment) (*ast.Directive, *Problem) {
+	if !mayConcernUs(c.Text) {
+		return nil, nil
+	}
+	if d, ok := ast.ParseDirective(c.Slash, c.Text); ok {
+		if d.Tool == "resil" {
+			if p := unprintable(c); p != nil {
+				return nil, p
+			}
+			return &d, nil
+		}
+	}
+	text, _, _ := strings.Cut(c.Text, "\n")
+	m := nearMiss.FindStringSubmatch(text)
+	switch {
+	case m != nil && meansVerb(m[1], m[2]):
+		word := strings.ToLower(m[2])
+		verb := nearest(word, verbNames())
+		return nil, &Problem{c.Slash, c.Slash + token.Pos(len(text)), fmt.Sprintf(
+			"%s is not a directive and is ignored by every tool; write %s%s, with nothing between // and the verb", show(start(text)), Prefix, verb)}
+	case exact.MatchString(text):
+		return nil, &Problem{c.Slash, c.Slash + token.Pos(len(text)), fmt.Sprintf(
+			"%s is not a directive; write %sVERB with one of %s", show(start(text)), Prefix, strings.Join(verbNames(), ", "))}
+	}
+	return nil, nil
+}
+
+// mayConcernUs is a cheap filter in front of the real questions.
+func mayConcernUs(text string) bool {
+	n := min(len(text), 64) // deep enough for any near miss
+	return strings.Contains(strings.ToLower(text[:n]), "resil")
+}
+
+// meansVerb reports whether the word behind "resil" was meant as a verb: prose
+// such as "resil: the library" is left alone.
+func meansVerb(sep, word string) bool {
+	word = strings.ToLower(word)
+	if strings.TrimSpace(sep) == "" || sep == "." || sep == "-" || sep == "=" {
+		return isVerb(word) // without a colon only a very clear case counts
+	}
+	return nearest(word, verbNames()) != ""
+}
+
+// start returns the first words of a near miss, for its message.
+func start(text string) string {
+	fields := strings.Fields(text)
+	out := ""
+	for _, f := range fields {
+		if out != "" {
+			out += " "
+		}
+		out += f
+		if letters := strings.TrimLeft(f, "/*+@"); letters != "" && !strings.HasSuffix(letters, ":") && !strings.EqualFold(letters, "resil") && letters != ":" {
+			break
+		}
+	}
+	return out
+}
+
+// unprintable refuses characters that show nothing or make a line show as
+// something else than it is: values reach terminals, comments and reports.
+func unprintable(c *ast.Comment) *Problem {
+	for i, r := range c.Text {
+		if what := hidden(r); what != "" {
+			pos := c.Slash + token.Pos(i)
+			return &Problem{pos, pos + 1, fmt.Sprintf("the directive holds %s; remove it", what)}
+		}
+	}
+	return nil
+}
