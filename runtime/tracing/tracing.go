@@ -1,0 +1,244 @@
+// Package tracing records guarded calls as OpenTelemetry spans.
+//
+// Each guarded call becomes one span of kind INTERNAL named
+// "dependency.Method"; the client's own CLIENT span, made by otelhttp, otelpgx
+// and the like, stays its child and carries the http, db, rpc or gen_ai
+// conventions. What the guard decided on the way is an event of the span:
+// attempts, waits, rejections, fallbacks, hedges. OpenTelemetry has no
+// convention for circuit breakers yet (semantic-conventions#2355), so the
+// attributes carry the prefix "resil.".
+//
+// No argument, result or error text is recorded unless an option asks for it:
+// error texts are known to carry URLs with keys in them.
+package tracing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	resil "github.com/resilgo/resil/runtime"
+)
+
+// Attributes and events of a guarded call's span.
+const (
+	KeyDependency = attribute.Key("resil.dependency")
+	KeyMethod     = attribute.Key("resil.method")
+	KeyKind       = attribute.Key("resil.kind")     // read, write or unmarked
+	KeyLevel      = attribute.Key("resil.level")    // when the call began
+	KeyOutcome    = attribute.Key("resil.outcome")  // as the metrics label
+	KeyDegraded   = attribute.Key("resil.degraded") // a fallback answered
+	KeyFallback   = attribute.Key("resil.fallback.strategy")
+	KeyAttempt    = attribute.Key("resil.attempt") // from 1
+	KeyAttempts   = attribute.Key("resil.attempts")
+	KeyDuration   = attribute.Key("resil.duration") // seconds
+	KeyErrorType  = attribute.Key("error.type")
+
+	eventPrefix = "resil."
+	scope       = "github.com/resilgo/resil/runtime/tracing"
+)
+
+// An Option changes what is recorded.
+type Option interface{ apply(*tracer) }
+
+type optionFunc func(*tracer)
+
+func (f optionFunc) apply(t *tracer) { f(t) }
+
+// WithAttributes adds attributes to every span of a dependency, for example
+// db.system.name=postgresql or gen_ai.provider.name=openai.
+func WithAttributes(dependency string, attributes ...attribute.KeyValue) Option {
+	return optionFunc(func(t *tracer) { t.extra[dependency] = append(t.extra[dependency], attributes...) })
+}
+
+// WithErrorText records what text returns for an error as the span's status
+// description. Without it no error text is recorded. text runs on the caller's
+// goroutine and must be safe for concurrent use.
+func WithErrorText(text func(error) string) Option {
+	return optionFunc(func(t *tracer) { t.text = text })
+}
+
+// New returns the option that makes a system trace its calls with provider;
+// nil means the global provider. Calls under a parent that is not sampled are
+// not recorded, at no cost; nor are calls of a no-op provider.
+func New(provider trace.TracerProvider, options ...Option) resil.Option {
+	if _, off := provider.(noop.TracerProvider); off {
+		return resil.WithTracer(nil)
+	}
+	if provider == nil {
+		provider = otel.GetTracerProvider()
+	}
+	t := &tracer{otel: provider.Tracer(scope), extra: make(map[string][]attribute.KeyValue)}
+	for _, o := range options {
+		o.apply(t)
+	}
+	return resil.WithTracer(t)
+}
+
+type tracer struct {
+	otel  trace.Tracer
+	extra map[string][]attribute.KeyValue // by dependency; read-only after New
+	text  func(error) string
+	fixed sync.Map // method → *fixed
+}
+
+// method identifies a guarded method.
+type method struct{ dependency, name string }
+
+// fixed is what all spans of a method share, built once.
+type fixed struct {
+	span       string
+	attributes []attribute.KeyValue
+}
+
+// Start implements [resil.Tracer].
+func (t *tracer) Start(ctx context.Context, call resil.CallInfo) (context.Context, resil.Span) {
+	if parent := trace.SpanFromContext(ctx); parent.SpanContext().IsValid() && !parent.SpanContext().IsSampled() && !parent.IsRecording() {
+		return ctx, unrecorded{}
+	}
+	f := t.of(call)
+	ctx, span := t.otel.Start(ctx, f.span)
+	if !span.IsRecording() {
+		span.End()
+		return ctx, unrecorded{}
+	}
+	span.SetAttributes(f.attributes...)
+	span.SetAttributes(KeyLevel.String(call.Level.String()))
+	return ctx, &recorded{tracer: t, span: span}
+}
+
+func (t *tracer) of(call resil.CallInfo) *fixed {
+	key := method{call.Dependency, call.Method}
+	if f, ok := t.fixed.Load(key); ok {
+		return f.(*fixed) //nolint:forcetypeassert // the map holds nothing else
+	}
+	f := &fixed{
+		span: call.Dependency + "." + call.Method,
+		attributes: append([]attribute.KeyValue{
+			KeyDependency.String(call.Dependency),
+			KeyMethod.String(call.Method),
+			KeyKind.String(call.Kind.String()),
+		}, t.extra[call.Dependency]...),
+	}
+	t.fixed.Store(key, f)
+	return f
+}
+
+// unrecorded is the span of a call that nobody records.
+type unrecorded struct{}
+
+func (unrecorded) Event(resil.Event)        {}
+func (unrecorded) End(resil.Outcome, error) {}
+
+// recorded is the span of one call. Hedged arms report events concurrently.
+type recorded struct {
+	tracer *tracer
+	span   trace.Span
+
+	mu       sync.Mutex
+	attempts int            // guarded by mu
+	strategy resil.Strategy // of the fallback that answered; guarded by mu
+}
+
+// Event implements [resil.Span].
+func (r *recorded) Event(e resil.Event) {
+	attributes := make([]attribute.KeyValue, 0, 6)
+	if e.Attempt > 0 {
+		attributes = append(attributes, KeyAttempt.Int(e.Attempt))
+	}
+	if e.Duration > 0 {
+		attributes = append(attributes, KeyDuration.Float64(e.Duration.Seconds()))
+	}
+	if e.Outcome != 0 {
+		attributes = append(attributes, KeyOutcome.String(e.Outcome.String()))
+	}
+	if e.Level != 0 {
+		attributes = append(attributes, KeyLevel.String(e.Level.String()))
+	}
+	if e.Strategy != 0 {
+		attributes = append(attributes, KeyFallback.String(e.Strategy.String()))
+	}
+	if e.Err != nil {
+		attributes = append(attributes, KeyErrorType.String(errorType(e.Err)))
+	}
+	r.mu.Lock()
+	switch {
+	case e.Kind == resil.EventAttempt:
+		r.attempts++
+	case e.Kind == resil.EventFallback && e.Err == nil:
+		r.strategy = e.Strategy
+	}
+	r.mu.Unlock()
+	r.span.AddEvent(eventPrefix+e.Kind.String(), trace.WithAttributes(attributes...))
+}
+
+// End implements [resil.Span].
+func (r *recorded) End(outcome resil.Outcome, err error) {
+	r.mu.Lock()
+	attempts, strategy := r.attempts, r.strategy
+	r.mu.Unlock()
+	r.span.SetAttributes(
+		KeyOutcome.String(outcome.String()),
+		KeyAttempts.Int(attempts),
+		KeyDegraded.Bool(strategy != 0),
+	)
+	if strategy != 0 {
+		r.span.SetAttributes(KeyFallback.String(strategy.String()))
+	}
+	// An answer like "no rows" is an error value but no failure of the call.
+	if err != nil && outcome != resil.OutcomeSuccess {
+		r.span.SetAttributes(KeyErrorType.String(errorType(err)))
+		text := ""
+		if r.tracer.text != nil {
+			text = r.tracer.text(err)
+		}
+		r.span.SetStatus(codes.Error, text)
+	}
+	r.span.End()
+}
+
+// rejections maps the sentinels to error.type, most specific first.
+var rejections = []struct {
+	err  error
+	name string
+}{
+	{resil.ErrOpen, "open"},
+	{resil.ErrBulkheadFull, "bulkhead"},
+	{resil.ErrRateLimited, "rate"},
+	{resil.ErrShed, "shed"},
+	{resil.ErrTimeout, "timeout"},
+	{context.DeadlineExceeded, "deadline_exceeded"},
+	{context.Canceled, "canceled"},
+}
+
+// errorType returns a class of low cardinality: what our policies decided, or
+// the type of the innermost error.
+func errorType(err error) string {
+	for _, r := range rejections {
+		if errors.Is(err, r.err) {
+			return r.name
+		}
+	}
+	for {
+		switch e := err.(type) { //nolint:errorlint // walks the tree by hand to its innermost error
+		case interface{ Unwrap() error }:
+			if next := e.Unwrap(); next != nil {
+				err = next
+				continue
+			}
+		case interface{ Unwrap() []error }:
+			if all := e.Unwrap(); len(all) > 0 && all[len(all)-1] != nil {
+				err = all[len(all)-1]
+				continue
+			}
+		}
+		return fmt.Sprintf("%T", err)
+	}
+}
