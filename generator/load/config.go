@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"go/ast"
 	"go/build"
 	"go/build/constraint"
 	"go/parser"
@@ -14,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/resilgo/resil/generator/output"
 )
 
 // config is how a set of files is built. The zero config is the present
@@ -154,26 +155,11 @@ func constraintOf(content []byte) constraint.Expr {
 	if err != nil {
 		return nil
 	}
-	expr, err := constraint.Parse(BuildConstraint(f))
+	expr, err := constraint.Parse(output.Constraint(f))
 	if err != nil {
 		return nil
 	}
 	return expr
-}
-
-// BuildConstraint returns the //go:build line of a file, "" if it has none.
-func BuildConstraint(f *ast.File) string {
-	for _, group := range f.Comments {
-		if group.Pos() > f.Package {
-			break
-		}
-		for _, c := range group.List {
-			if constraint.IsGoBuild(c.Text) {
-				return strings.TrimSpace(c.Text)
-			}
-		}
-	}
-	return ""
 }
 
 // isSystem reports whether word is a GOOS or a GOARCH.

@@ -3,7 +3,9 @@
 package output
 
 import (
+	"go/ast"
 	"go/build"
+	"go/build/constraint"
 	"go/token"
 	"io"
 	"regexp"
@@ -99,4 +101,20 @@ func NamesFor(name string) Names {
 func title(name string) string {
 	r, size := utf8.DecodeRuneInString(name)
 	return string(unicode.ToUpper(r)) + name[size:]
+}
+
+// Constraint returns the //go:build line of a file parsed with comments, "" if
+// it has none.
+func Constraint(f *ast.File) string {
+	for _, group := range f.Comments {
+		if group.Pos() > f.Package {
+			break
+		}
+		for _, c := range group.List {
+			if constraint.IsGoBuild(c.Text) {
+				return strings.TrimSpace(c.Text)
+			}
+		}
+	}
+	return ""
 }

@@ -1,0 +1,129 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/resilgo/resil/generator/model"
+	resil "github.com/resilgo/resil/runtime"
+)
+
+// width is where our own comments are wrapped.
+const width = 77
+
+// comment returns paragraphs as a comment. Long lines are wrapped.
+func comment(paragraphs ...string) *jen.Statement {
+	return commentText(wrapAll(paragraphs))
+}
+
+// docComment returns the user's own doc comment as it is, then our paragraphs.
+func docComment(doc string, paragraphs ...string) *jen.Statement {
+	doc = strings.TrimRight(doc, "\n")
+	ours := wrapAll(paragraphs)
+	switch {
+	case doc == "":
+		return commentText(ours)
+	case ours == "":
+		return commentText(doc)
+	default:
+		return commentText(doc + "\n\n" + ours)
+	}
+}
+
+// commentText returns each line of text as a line comment.
+func commentText(text string) *jen.Statement {
+	s := jen.Null()
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimRight(line, " \t\r")
+		switch {
+		case line == "":
+			line = "//"
+		case strings.HasPrefix(line, "\t"):
+			line = "//" + line
+		default:
+			line = "// " + line
+		}
+		s = s.Comment(line).Line()
+	}
+	return s
+}
+
+func wrapAll(paragraphs []string) string {
+	var list []string
+	for _, p := range paragraphs {
+		if p != "" {
+			list = append(list, wrap(p))
+		}
+	}
+	return strings.Join(list, "\n\n")
+}
+
+// wrap breaks a paragraph into lines.
+func wrap(text string) string {
+	var b strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case column == 0:
+		case column+1+len(word) > width:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
+}
+
+// Policies describes what guards a method, outermost first, as the generated
+// comment has it.
+func Policies(m *model.Method) []string {
+	var list []string
+	for _, f := range m.Fallbacks {
+		list = append(list, fallbackText(f))
+	}
+	if m.Timeout != nil && m.Timeout.Value.Total > 0 {
+		list = append(list, fmt.Sprintf("total timeout %s", short(m.Timeout.Value.Total)))
+	}
+	if m.Retry != nil {
+		r := m.Retry.Value.WithDefaults()
+		list = append(list, fmt.Sprintf("%d attempts with backoff %s..%s", r.Attempts, short(r.Base), short(r.Max)))
+	}
+	if m.Hedge != nil {
+		h := m.Hedge.Value.WithDefaults()
+		list = append(list, fmt.Sprintf("hedge after %s", short(h.After)))
+	}
+	list = append(list, "circuit breaker")
+	if m.Rate != nil {
+		r := m.Rate.Value
+		list = append(list, fmt.Sprintf("rate %d per %s", r.N, period(r)))
+	}
+	if m.Timeout != nil && m.Timeout.Value.Attempt > 0 {
+		list = append(list, fmt.Sprintf("timeout %s", short(m.Timeout.Value.Attempt)))
+	}
+	if m.Bulkhead != nil {
+		list = append(list, fmt.Sprintf("at most %d at once", m.Bulkhead.Value.Max))
+	}
+	return list
+}
+
+func fallbackText(f model.Fallback) string {
+	switch f.Spec.Strategy {
+	case resil.StrategyCall:
+		if f.Method != "" {
+			return "fallback ." + f.Method
+		}
+		return "fallback " + f.Spec.Name
+	case resil.StrategyStale:
+		return fmt.Sprintf("stale answer up to %s old", short(f.Spec.TTL))
+	case resil.StrategyZero:
+		return "fallback to zero"
+	default:
+		return "outbox"
+	}
+}
