@@ -38,10 +38,18 @@ const (
 // Reference is the name of the variant that all others are compared with.
 const Reference = "gobreaker v2, closure by hand"
 
+// Getter is the bare client.
+type Getter interface {
+	Get(ctx context.Context, key int) (int, error)
+}
+
 // client does nothing, behind an interface so that nothing is inlined.
 type client struct{ err error }
 
 func (c *client) Get(_ context.Context, key int) (int, error) { return key, c.err }
+
+// standIn is the fallback of all that have one.
+func standIn(_ context.Context, key int) (int, error) { return key, nil }
 
 var errDown = errors.New("down")
 
