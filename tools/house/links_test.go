@@ -99,3 +99,19 @@ func TestMachinePathsAreRecognised(t *testing.T) {
 		}
 	}
 }
+
+// TestDecisionsAreListed compares docs/adr with its table of contents.
+func TestDecisionsAreListed(t *testing.T) {
+	const index = "docs/adr/README.md"
+	listed := make(map[string]bool)
+	for _, targets := range parseDocument(index, read(t, index)).links {
+		for _, target := range targets {
+			listed[path.Join("docs/adr", target)] = true
+		}
+	}
+	for _, file := range files(t, ".md") {
+		if strings.HasPrefix(file, "docs/adr/") && file != index && !listed[file] {
+			t.Errorf("%s does not list %s", index, file)
+		}
+	}
+}
