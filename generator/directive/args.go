@@ -135,7 +135,7 @@ func (a *args) checkKeys() {
 // suggestKey tells what an unknown key may have meant: a key of this verb, a
 // key of another, or a directive of its own.
 func (a *args) suggestKey(key string) string {
-	if near := nearest(key, trimAll(a.doc.keyNames())); near != "" {
+	if near := Nearest(key, trimAll(a.doc.keyNames())); near != "" {
 		return "did you mean " + near + "?"
 	}
 	if v := lookup(Verb(key)); v != nil && v.Verb != a.doc.Verb {
@@ -262,7 +262,7 @@ func (a *args) share(key string) float64 {
 		return 0
 	}
 	whole, fraction, _ := strings.Cut(text, ".")
-	if !isDigits(whole+fraction) {
+	if !isDigits(whole + fraction) {
 		a.argf(arg, "%s is not a number; write %s", arg.written(), a.example(arg))
 		return 0
 	}

@@ -35,7 +35,7 @@ func recognise(c *ast.Comment) (*ast.Directive, *Problem) {
 	switch {
 	case m != nil && meansVerb(m[1], m[2]):
 		word := strings.ToLower(m[2])
-		verb := nearest(word, verbNames())
+		verb := Nearest(word, verbNames())
 		return nil, &Problem{c.Slash, c.Slash + token.Pos(len(text)), fmt.Sprintf(
 			"%s is not a directive and is ignored by every tool; write %s%s, with nothing between // and the verb", show(start(text)), Prefix, verb)}
 	case exact.MatchString(text):
@@ -58,7 +58,7 @@ func meansVerb(sep, word string) bool {
 	if strings.TrimSpace(sep) == "" || sep == "." || sep == "-" || sep == "=" {
 		return isVerb(word) // without a colon only a very clear case counts
 	}
-	return nearest(word, verbNames()) != ""
+	return Nearest(word, verbNames()) != ""
 }
 
 // start returns the first words of a near miss, for its message.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -41,22 +42,38 @@ func hidden(r rune) string {
 	return ""
 }
 
+// Duration formats a duration as directives spell it: without units that are
+// zero, so 10m and not 10m0s.
+func Duration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
 // isIdent reports whether s can be the name of something a directive speaks of.
 func isIdent(s string) bool { return token.IsIdentifier(s) && s != "_" }
 
-// nearest returns the candidate that s is most likely a misspelling of, "" if
-// none is near. Transposed neighbours count as one mistake.
-func nearest(s string, candidates []string) string {
+// Nearest returns the candidate that s is most likely a misspelling of, ""
+// if none is near. Transposed neighbours count as one mistake, case as none.
+func Nearest(s string, candidates []string) string {
 	if len(s) > 40 {
 		return ""
 	}
 	best, bestAt := "", 3
 	for _, c := range candidates {
+		if len(c) > len(s)+8 || len(s) > len(c)+8 {
+			continue // too far apart to bother, even in letters of four bytes
+		}
 		limit := 2
 		if len(c) <= 4 {
 			limit = 1
 		}
-		if d := distance(strings.ToLower(s), c); d <= limit && d < bestAt {
+		if d := distance(strings.ToLower(s), strings.ToLower(c)); d <= limit && d < bestAt {
 			best, bestAt = c, d
 		}
 	}
@@ -92,7 +109,7 @@ func distance(a, b string) int {
 
 // didYouMean ends a message about an unknown word.
 func didYouMean(word string, candidates []string) string {
-	if near := nearest(word, candidates); near != "" {
+	if near := Nearest(word, candidates); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return "want " + orList(candidates)

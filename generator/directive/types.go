@@ -142,6 +142,9 @@ func (r Ref) String() string {
 	return r.Path + "." + r.Name
 }
 
+// End returns the end of the reference.
+func (r Ref) End() token.Pos { return r.Pos + token.Pos(len(r.String())) }
+
 // Errors is the value of //resil:errors.
 type Errors struct {
 	Ignore  []Ref // answers: success for the breaker, no retry, no fallback

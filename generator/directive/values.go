@@ -436,7 +436,7 @@ func (a *args) strategies(f *Fallback) []Arg {
 }
 
 func (a *args) suggestStrategy(word string) string {
-	if near := nearest(word, []string{"zero", "outbox", "shared", "stale", "call"}); near != "" {
+	if near := Nearest(word, []string{"zero", "outbox", "shared", "stale", "call"}); near != "" {
 		return "did you mean " + near + "?"
 	}
 	if isIdent(word) {
