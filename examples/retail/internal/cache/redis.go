@@ -3,9 +3,11 @@ package cache
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
@@ -14,8 +16,13 @@ type Redis struct {
 	client *redis.Client
 }
 
+// hush silences the client's own log, which has a line for each connection
+// that fails. The guard tells once that the dependency is down.
+var hush = sync.OnceFunc(logging.Disable)
+
 // NewRedis returns a client of the server at a redis:// URL. It dials nothing.
 func NewRedis(url string) (*Redis, error) {
+	hush()
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, err

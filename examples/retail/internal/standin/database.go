@@ -14,6 +14,8 @@ import (
 
 // Database opens a SQLite file, made when missing, that obeys the returned
 // server's Switch as if a network lay between.
+//
+//resil:guarded the ping opens a local file
 func Database(path string) (*sql.DB, *Server, error) {
 	query := url.Values{
 		"_pragma": {"journal_mode(WAL)", "busy_timeout(5000)", "foreign_keys(1)", "synchronous(NORMAL)"},

@@ -53,6 +53,8 @@ func (w *wire) accept() {
 }
 
 // serve carries bytes both ways until either end closes or the wire is cut.
+//
+//resil:guarded this is the dependency's side of the connection
 func (w *wire) serve(client net.Conn) {
 	defer cut(client)
 	if w.sw.Fault() == Refuse {

@@ -1,0 +1,201 @@
+package app_test
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	resil "github.com/resilgo/resil/runtime"
+
+	"github.com/resilgo/resil/examples/retail/internal/standin"
+)
+
+// TestLevels is the contract's table: which outage leads to which level, and
+// that each level is left by itself.
+func TestLevels(t *testing.T) {
+	for _, test := range []struct {
+		down string
+		want resil.Level
+	}{
+		{"redis", resil.Degraded},
+		{"openai", resil.Limited},
+		{"openai redis", resil.Limited},
+		{"db", resil.Minimal},
+		{"db redis", resil.Minimal},
+		{"db openai", resil.Minimal},
+		{"db openai redis", resil.Emergency},
+		{"s3", resil.Optimal},
+		{"openai redis s3", resil.Minimal},
+		{"db openai redis s3", resil.Emergency},
+	} {
+		for _, fault := range []standin.Fault{standin.Refuse, standin.Hang} {
+			t.Run(fmt.Sprintf("%s %s", test.down, fault), func(t *testing.T) {
+				s := open(t, quick())
+				down := strings.Fields(test.down)
+				s.set(fault, down...)
+				s.awaitDown(down...)
+				s.awaitLevel(test.want)
+				s.set(standin.None, down...)
+				s.awaitDown()
+				s.awaitLevel(resil.Optimal)
+			})
+		}
+	}
+}
+
+func TestWithoutTheCacheTheDatabaseAnswers(t *testing.T) {
+	s := open(t, quick())
+	s.set(standin.Refuse, "redis")
+	s.get("/items/mug").wants(http.StatusOK).is("", "")
+	s.awaitDown("redis")
+	s.get("/items/mug").wants(http.StatusOK).is("price_cents", 520).is("", "")
+	s.get("/items/mug/stock").wants(http.StatusOK).is("on_hand", 100).is("", "")
+	s.order("first", 1).wants(http.StatusCreated).is("receipt", "stored")
+}
+
+func TestWithoutTheModelPricesAreBasic(t *testing.T) {
+	for _, fault := range []standin.Fault{standin.Refuse, standin.Hang} {
+		t.Run(string(fault), func(t *testing.T) {
+			s := open(t, quick())
+			s.set(fault, "openai")
+			ask := func() {
+				t.Helper()
+				start := time.Now()
+				s.get("/items/mug/price-suggestion").wants(http.StatusOK).
+					is("price_cents", 520).is("reason", "cost plus 30 %").is("", "openai=call")
+				if d := time.Since(start); d > 6*time.Second {
+					t.Errorf("the answer took %s, more than all timeouts together", d)
+				}
+			}
+			ask() // before anybody knows
+			s.awaitDown("openai")
+			ask()
+			s.get("/items/mug/description").wants(http.StatusOK).is("description", "Holds tea").is("", "openai=call")
+			s.order("first", 1).wants(http.StatusCreated).is("", "")
+		})
+	}
+}
+
+func TestWithoutTheDatabaseTheShopIsReadOnly(t *testing.T) {
+	s := open(t, quick())
+	s.order("before", 1).wants(http.StatusCreated)
+	s.get("/items/mug").wants(http.StatusOK)
+	s.get("/items/mug/stock").wants(http.StatusOK).is("on_hand", 99)
+	s.get("/items?limit=5").wants(http.StatusOK)
+	s.set(standin.Refuse, "db")
+	s.awaitDown("db")
+	s.awaitLevel(resil.Minimal)
+
+	t.Run("what the cache remembers is shown", func(t *testing.T) {
+		s.get("/items/mug/stock").wants(http.StatusOK).is("on_hand", 99).is("", "db=call")
+		s.get("/items?limit=5").wants(http.StatusOK).is("", "db=call")
+		s.get("/items/mug/price-suggestion").wants(http.StatusOK)
+	})
+	t.Run("what it does not remember is refused, not denied", func(t *testing.T) {
+		refused(t, s.get("/items/hat"))
+		refused(t, s.get("/sales"))
+	})
+	t.Run("every write is refused at once", func(t *testing.T) {
+		start := time.Now()
+		for _, r := range []reply{
+			s.order("during", 1),
+			s.post("/items/mug/stock", `{"quantity": 1}`),
+			s.post("/items", `{"sku": "hat", "name": "Hat", "cost_cents": 100}`),
+		} {
+			refused(t, r).is("level", "minimal").is("error", "not possible right now: db is away; nothing was changed")
+		}
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("three refusals took %s", d)
+		}
+	})
+	t.Run("receipts are still in the archive", func(t *testing.T) {
+		s.get("/sales/before/receipt").wants(http.StatusOK)
+	})
+	t.Run("without the cache too this process remembers", func(t *testing.T) {
+		s.set(standin.Refuse, "redis")
+		s.awaitDown("db", "redis")
+		s.get("/items/mug/stock").wants(http.StatusOK).is("on_hand", 99).is("", "db=stale")
+		s.set(standin.None, "redis")
+		s.awaitDown("db")
+	})
+	t.Run("afterwards orders are taken again and none was lost or doubled", func(t *testing.T) {
+		s.set(standin.None, "db")
+		s.awaitLevel(resil.Optimal)
+		s.order("during", 1).wants(http.StatusCreated)
+		s.get("/items/mug/stock").wants(http.StatusOK).is("on_hand", 98).is("", "")
+	})
+}
+
+// refused checks that a customer is told no and when to come back.
+func refused(t *testing.T, r reply) reply {
+	t.Helper()
+	r.wants(http.StatusServiceUnavailable).is("dependency", "db")
+	if seconds, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || seconds < 1 {
+		t.Errorf("%s: Retry-After is %q, want seconds", r.request, r.header.Get("Retry-After"))
+	}
+	return r
+}
+
+func TestWithoutTheArchiveReceiptsWait(t *testing.T) {
+	s := open(t, quick())
+	s.set(standin.Refuse, "s3")
+	s.order("early", 1).wants(http.StatusCreated).is("receipt", "deferred").is("", "s3=outbox")
+	s.awaitDown("s3")
+	s.order("late", 1).wants(http.StatusCreated).is("receipt", "deferred").is("", "s3=outbox")
+	s.post("/exports", "").wants(http.StatusCreated).is("filed", "deferred").is("sales", 2)
+
+	t.Run("a receipt that waits is written anew on demand", func(t *testing.T) {
+		if got := s.get("/sales/late/receipt").wants(http.StatusOK).text; !strings.HasPrefix(got, "RECEIPT late\n") {
+			t.Errorf("the receipt is %q", got)
+		}
+	})
+	t.Run("all are delivered when the archive is back", func(t *testing.T) {
+		s.set(standin.None, "s3")
+		s.await("both receipts in the archive", func() bool {
+			for _, id := range []string{"early", "late"} {
+				document, err := s.app.Shop.Archive.Open(t.Context(), "receipts/"+id+".txt")
+				if err != nil {
+					return false
+				}
+				if err := document.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			return true
+		})
+	})
+}
+
+func TestWithNothingLeftTheShopStillAnswers(t *testing.T) {
+	all := []string{"db", "openai", "redis", "s3"}
+	s := open(t, quick())
+	s.get("/items/mug/stock").wants(http.StatusOK)
+	s.get("/items?limit=5").wants(http.StatusOK)
+	s.set(standin.Refuse, "redis") // so that the item is read from the database once
+	s.get("/items/mug").wants(http.StatusOK)
+	s.set(standin.Refuse, all...)
+	s.awaitDown(all...)
+	s.awaitLevel(resil.Emergency)
+	s.get("/status").wants(http.StatusOK).is("level", "emergency")
+	s.get("/items/mug").wants(http.StatusOK).is("", "db=stale")
+	s.get("/items/mug/stock").wants(http.StatusOK).is("", "db=stale")
+	s.get("/items/mug/price-suggestion").wants(http.StatusOK).is("price_cents", 520).is("", "db=stale, openai=call")
+	refused(t, s.order("no", 1)).is("level", "emergency")
+	s.set(standin.None, all...)
+	s.awaitLevel(resil.Optimal)
+	s.order("yes", 1).wants(http.StatusCreated)
+}
+
+func TestARestartOfAServerIsNoOutage(t *testing.T) {
+	s := open(t, quick())
+	for _, d := range []string{"redis", "s3", "openai"} {
+		s.set(standin.Restart, d)
+	}
+	s.get("/items/mug").wants(http.StatusOK).is("price_cents", 520)
+	s.order("after", 1).wants(http.StatusCreated)
+	s.get("/items/mug/price-suggestion").wants(http.StatusOK)
+	s.awaitLevel(resil.Optimal)
+}

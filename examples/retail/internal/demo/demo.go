@@ -1,0 +1,287 @@
+// Package demo plays outages on the reference service while customers use it,
+// and tells what happened. Nothing in it helps the service: it flips the
+// switches of the stand-ins, sends requests and watches.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	resil "github.com/resilgo/resil/runtime"
+
+	"github.com/resilgo/resil/examples/retail/internal/app"
+	"github.com/resilgo/resil/examples/retail/internal/config"
+	"github.com/resilgo/resil/examples/retail/internal/standin"
+)
+
+// Options of a run.
+type Options struct {
+	Fast  bool   // shorten the waits of breakers, levels and health checks
+	Serve bool   // keep the service running after the last act
+	Addr  string // where the service listens; "127.0.0.1:0" = a free port
+	Rate  int    // requests per second
+}
+
+// ErrPromiseBroken is returned when the service did not keep a promise; what
+// happened has been printed.
+var ErrPromiseBroken = errors.New("the service broke a promise")
+
+// Run plays the demo and writes the story to w.
+func Run(ctx context.Context, o Options, w io.Writer) (err error) {
+	data, err := os.MkdirTemp("", "retail-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
+
+	// Whatever the environment says: the demo breaks no server but its own.
+	cfg, err := config.Load(func(key string) string {
+		if key == "RETAIL_DATA" {
+			return data
+		}
+		return ""
+	})
+	if err != nil {
+		return err
+	}
+	service, err := app.New(cfg, policies(o.Fast))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// The run may have ended because ctx did; closing takes its own time.
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		err = errors.Join(err, service.Close(closing))
+	}()
+	if err := service.Start(ctx); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.Addr)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: withSwitches(service), ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	defer func() {
+		err = errors.Join(err, server.Close())
+		if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+			err = errors.Join(err, e)
+		}
+	}()
+
+	p := &play{
+		options: o,
+		screen:  newScreen(w),
+		service: service,
+		crowd:   newCrowd("http://"+listener.Addr().String(), o.Rate),
+	}
+	if err := p.run(ctx); err != nil || !o.Serve {
+		return err
+	}
+	p.invite()
+	<-ctx.Done()
+	return nil
+}
+
+// policies returns what the guards use beyond the directives: nothing, or
+// shorter waits, so that an hour's worth of outages fits into a minute.
+func policies(fast bool) resil.Config {
+	// The demo prints the transitions itself.
+	c := resil.Config{Logger: slog.New(slog.DiscardHandler)}
+	if !fast {
+		return c
+	}
+	open := func(d time.Duration) resil.DependencyOverride {
+		return resil.DependencyOverride{Breaker: &resil.Breaker{Open: d}}
+	}
+	c.Levels = resil.LevelConfig{Stable: time.Second, MaxStable: 2 * time.Second}
+	c.Health = resil.HealthConfig{Every: 500 * time.Millisecond, Timeout: 500 * time.Millisecond}
+	c.Overrides = resil.Overrides{Dependencies: map[string]resil.DependencyOverride{
+		"db": open(1500 * time.Millisecond), "openai": open(3 * time.Second),
+		"redis": open(time.Second), "s3": open(1500 * time.Millisecond),
+	}}
+	return c
+}
+
+// play is one run of the script.
+type play struct {
+	options Options
+	screen  *screen
+	service *app.App
+	crowd   *crowd
+
+	broken []string // promises
+}
+
+func (p *play) run(ctx context.Context) error {
+	p.introduce()
+	if err := p.stockUp(ctx); err != nil {
+		return fmt.Errorf("before the first act: %w", err)
+	}
+	shopping, closeShop := context.WithCancel(ctx)
+	defer closeShop()
+	left := make(chan struct{}, 1)
+	go func() {
+		defer func() { left <- struct{}{} }()
+		p.crowd.run(shopping)
+	}()
+
+	reports := make([]report, 0, len(script))
+	for n, a := range script {
+		reports = append(reports, p.perform(ctx, n+1, a))
+		if ctx.Err() != nil {
+			closeShop()
+			<-left
+			return context.Cause(ctx)
+		}
+	}
+	closeShop()
+	<-left
+	return p.conclude(ctx, reports)
+}
+
+// stockUp fills the shop and lets the first customer buy something.
+func (p *play) stockUp(ctx context.Context) error {
+	for n := range skus {
+		item := map[string]any{"sku": sku(n), "name": names[n], "description": names[n] + ", plain and good.", "cost_cents": 250 + 175*n}
+		if err := p.post(ctx, "/items", item); err != nil {
+			return err
+		}
+		if err := p.post(ctx, "/items/"+sku(n)+"/stock", map[string]any{"quantity": delivery}); err != nil {
+			return err
+		}
+	}
+	for _, k := range kinds {
+		if k.name != "order" {
+			continue
+		}
+		first := p.crowd.visit(k)
+		if first.order == "" {
+			return fmt.Errorf("the first order failed: %s", first.note)
+		}
+		p.crowd.add(first)
+	}
+	return nil
+}
+
+// delivery is how many of each item there are at first: more than the demo
+// sells.
+const delivery = 9_000
+
+var names = [skus]string{
+	"Mug", "Pan", "Teapot", "Bread knife", "Cutting board", "Wine glass",
+	"Salad bowl", "Apron", "Candle", "Tray", "Kettle", "Lamp",
+}
+
+func (p *play) post(_ context.Context, path string, body any) error {
+	var answer map[string]any
+	status, _, err := p.crowd.send(http.MethodPost, path, http.Header{}, body, &answer)
+	if err == nil && status >= 300 {
+		err = fmt.Errorf("POST %s: %d, %v", path, status, answer["error"])
+	}
+	return err
+}
+
+// perform plays one act: break, watch, repair, watch.
+func (p *play) perform(ctx context.Context, n int, a act) report {
+	p.screen.heading(n, a.title, a.story)
+	p.screen.line("")
+	r := report{act: a, start: time.Now(), worst: resil.Optimal}
+	stop := p.service.System.OnLevel(func(t resil.Transition) {
+		p.screen.line("   %6s  %s → %s  %s", span(t.At.Sub(r.start)), p.screen.level(t.From), p.screen.level(t.To), p.screen.paint(dim, t.Reason))
+	})
+	defer stop()
+
+	for name, fault := range a.faults {
+		p.service.Switches()[name].Set(fault)
+	}
+	if len(a.faults) > 0 {
+		if p.await(ctx, p.limit(20*time.Second), func() bool { return p.noticed(a) }) {
+			r.degraded = time.Since(r.start)
+		} else {
+			p.breaks("%s: the level is %s, not %s", a.title, p.service.System.Level(), a.level)
+		}
+	}
+	r.worst = p.service.System.Level()
+	p.await(ctx, p.limit(3*time.Second), func() bool { return false })
+
+	repaired := time.Now()
+	for name := range a.faults {
+		p.service.Switches()[name].Set(standin.None)
+	}
+	if len(a.faults) > 0 {
+		p.screen.line("   %6s  %s", span(repaired.Sub(r.start)), p.screen.paint(bold, "repaired"))
+		if p.await(ctx, p.limit(30*time.Second), p.well) {
+			r.recovered = time.Since(repaired)
+		} else {
+			p.breaks("%s: it did not come back to optimal by itself", a.title)
+		}
+		p.await(ctx, p.limit(time.Second), func() bool { return false })
+	}
+	r.end = time.Now()
+	r.results = p.crowd.since(r.start)
+	p.screen.customers(r)
+	return r
+}
+
+// limit is d, or what corresponds to it when nothing is shortened.
+func (p *play) limit(d time.Duration) time.Duration {
+	if p.options.Fast {
+		return d
+	}
+	return 8 * d
+}
+
+// noticed reports whether the service knows of all outages of a.
+func (p *play) noticed(a act) bool {
+	now := p.service.System.Status()
+	for _, d := range now.Dependencies {
+		if a.faults[d.Name] != "" && d.Up {
+			return false
+		}
+	}
+	return now.Level == a.level
+}
+
+// well reports whether all is well again and nothing waits to be delivered.
+func (p *play) well() bool {
+	now := p.service.System.Status()
+	for _, d := range now.Dependencies {
+		if !d.Up || d.Waiting > 0 {
+			return false
+		}
+	}
+	return now.Level == resil.Optimal
+}
+
+// await returns when the condition holds, true, or when it has not within d.
+func (p *play) await(ctx context.Context, d time.Duration, condition func() bool) bool {
+	deadline := time.NewTimer(d)
+	defer deadline.Stop()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for !condition() {
+		select {
+		case <-look.C:
+		case <-deadline.C:
+			return condition()
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+func (p *play) breaks(format string, args ...any) {
+	p.broken = append(p.broken, fmt.Sprintf(format, args...))
+	p.screen.line("   %s", p.screen.paint(red, fmt.Sprintf(format, args...)))
+}
