@@ -18,13 +18,26 @@ import (
 // nearest one from dir upwards to the first folder with a go.mod. Empty if there
 // is none.
 func Find(dir string) string {
+	root := ModuleRoot(dir)
 	for {
 		name := filepath.Join(dir, Filename)
 		if _, err := os.Stat(name); err == nil {
 			return name
 		}
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+		parent := filepath.Dir(dir)
+		if dir == root || dir == parent {
 			return ""
+		}
+		dir = parent
+	}
+}
+
+// ModuleRoot returns the nearest folder from dir upwards that holds a go.mod;
+// empty if there is none.
+func ModuleRoot(dir string) string {
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {

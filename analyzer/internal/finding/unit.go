@@ -41,9 +41,10 @@ func (u *Unit) Filename(f *ast.File) string {
 }
 
 // IsTest reports whether f is a _test.go file.
-func (u *Unit) IsTest(f *ast.File) bool {
-	return strings.HasSuffix(u.Filename(f), "_test.go")
-}
+func (u *Unit) IsTest(f *ast.File) bool { return IsTestFile(u.Filename(f)) }
+
+// IsTestFile reports whether the go command builds the file for tests only.
+func IsTestFile(filename string) bool { return strings.HasSuffix(filename, "_test.go") }
 
 // IsGenerated reports whether f carries the standard header of generated code.
 func (u *Unit) IsGenerated(f *ast.File) bool { return ast.IsGenerated(f) }

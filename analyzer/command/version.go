@@ -1,0 +1,42 @@
+package command
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/resilgo/resil/analyzer/internal/config"
+)
+
+// printVersion answers -V=full. The go command takes the last field as the
+// identity of the tool, and analyzes again what another one has analyzed. So it
+// must change with the program and with the configuration that it will find in
+// the module, which go vet knows nothing of.
+func (c *command) printVersion() error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	for _, name := range []string{program, config.Find(c.dir)} {
+		if name == "" {
+			continue
+		}
+		if err := hashFile(h, name); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(c.stdout, "resilvet version devel buildID=%x\n", h.Sum(nil))
+	return err
+}
+
+func hashFile(h io.Writer, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(h, f)
+	return err
+}

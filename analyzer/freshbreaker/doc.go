@@ -1,0 +1,20 @@
+// Package freshbreaker defines the rule freshbreaker.
+//
+// # Analyzer freshbreaker
+//
+// freshbreaker: finds breakers that are made per call and can never trip
+//
+// A breaker learns from calls. One that is made inside the handler starts with
+// no memory each time, so it never opens, however sick the dependency is. The
+// same holds for a resil.System.
+//
+//	func (s *Server) price(w http.ResponseWriter, r *http.Request) {
+//		cb := gobreaker.NewCircuitBreaker[Money](settings) // forgets all failures
+//		price, err := cb.Execute(func() (Money, error) { return s.fetch(r) })
+//
+// Make it once, where the client is made, and keep it in a field or a package
+// variable.
+//
+// Not reported: main, init, constructors and other functions that return or
+// store what they make, functions run once, and tests.
+package freshbreaker

@@ -1,0 +1,142 @@
+package driver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// listed is what go list tells of a package.
+type listed struct {
+	ImportPath string
+	Name       string
+	Dir        string
+	Export     string   // file with export data; empty if the package does not compile
+	ForTest    string   // the package whose test variant this is
+	Match      []string // the patterns that name the package
+	GoFiles    []string // relative to Dir
+	CgoFiles   []string
+	Imports    []string
+	ImportMap  map[string]string
+	Standard   bool
+	Module     *listedModule
+	Error      *listedError
+	DepsErrors []*listedError
+}
+
+type listedModule struct {
+	Path      string
+	Main      bool
+	GoVersion string
+}
+
+type listedError struct {
+	ImportStack []string
+	Pos         string
+	Err         string
+}
+
+// own reports whether the package is part of the code under analysis: of the
+// main module, or of a workspace's, or made of files named on the command line.
+func (p *listed) own() bool {
+	return !p.Standard && (p.Module == nil || p.Module.Main)
+}
+
+// path returns the import path without the suffix of a test variant.
+func (p *listed) path() string {
+	path, _, _ := strings.Cut(p.ImportPath, " ")
+	return path
+}
+
+// fields are the fields of [listed]; naming them spares the go command work.
+const fields = "-json=ImportPath,Name,Dir,Export,ForTest,Match,GoFiles,CgoFiles,Imports,ImportMap,Standard,Module,Error,DepsErrors"
+
+// listing is a request to the go command.
+type listing struct {
+	Dir      string // where the command runs; empty is the working directory
+	Patterns []string
+	Whole    string // root of the module whose other packages are wanted too; empty for none
+	Tags     string
+	Tests    bool
+}
+
+// list asks the go command for the packages that the patterns name, for the
+// rest of the module, and for all that they import, dependencies first.
+// Export data of dependencies is compiled where the build cache lacks it.
+func (l listing) list(ctx context.Context) ([]*listed, error) {
+	args := []string{"list", "-e", "-deps", "-export", fields}
+	if l.Tests {
+		args = append(args, "-test")
+	}
+	if l.Tags != "" {
+		args = append(args, "-tags="+l.Tags)
+	}
+	args = append(args, "--")
+	args = append(args, l.Patterns...)
+	if l.Whole != "" {
+		args = append(args, wholePattern(l.Whole))
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = l.Dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("running the go command: %w", err)
+	}
+	var pkgs []*listed
+	decoder := json.NewDecoder(stdout)
+	var decodeErr error
+	for {
+		p := new(listed)
+		if decodeErr = decoder.Decode(p); decodeErr != nil {
+			break
+		}
+		pkgs = append(pkgs, p)
+	}
+	// Wait may only be called when all output has been read.
+	_, _ = io.Copy(io.Discard, stdout)
+	if err := cmd.Wait(); err != nil {
+		if message := strings.TrimSpace(stderr.String()); message != "" {
+			return nil, errors.New(message)
+		}
+		return nil, fmt.Errorf("go list: %w", err)
+	}
+	if !errors.Is(decodeErr, io.EOF) {
+		return nil, fmt.Errorf("reading the output of go list: %w", decodeErr)
+	}
+	return pkgs, nil
+}
+
+func wholePattern(root string) string { return filepath.Join(root, "...") }
+
+// named reports whether the user's patterns name the package, as against the
+// rest of the module, which is only looked at.
+func (l listing) named(p *listed) bool {
+	for _, m := range p.Match {
+		if l.Whole == "" || m != wholePattern(l.Whole) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesFiles reports whether the arguments are Go files instead of packages.
+// The go command takes no other pattern beside them.
+func namesFiles(patterns []string) bool {
+	for _, p := range patterns {
+		if strings.HasSuffix(p, ".go") {
+			return true
+		}
+	}
+	return false
+}

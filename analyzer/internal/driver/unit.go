@@ -1,0 +1,184 @@
+package driver
+
+import (
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/token"
+	"go/types"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/resilgo/resil/analyzer/internal/engine"
+	"github.com/resilgo/resil/analyzer/internal/finding"
+	"github.com/resilgo/resil/analyzer/internal/summary"
+)
+
+// Unit is the description of one package that "go vet -vettool" hands over.
+//
+// The driver of golang.org/x/tools, unitchecker, is not used: since v0.50 it
+// takes types from the facts of dependencies, so that each of them, the standard
+// library included, would have to be type-checked from source.
+type Unit struct {
+	ID            string // "example.com/shop [example.com/shop.test]"
+	Dir           string
+	ImportPath    string
+	GoVersion     string   // "go1.26"
+	GoFiles       []string // absolute; cgo has been run on them
+	ModulePath    string
+	ModuleVersion string            // empty for our own code
+	ImportMap     map[string]string // import path in source -> package path
+	PackageFile   map[string]string // package path -> file with export data
+	PackageVetx   map[string]string // package path -> what we wrote for it
+	VetxOnly      bool              // findings are not wanted
+	VetxOutput    string            // where to write what importers need
+	Stdout        string            // where to write standard output; empty is standard output
+	FixArchive    string            // zip file for fixed files; empty means to write them in place
+
+	SucceedOnTypecheckFailure bool
+}
+
+// ReadUnit reads the file that the go command names on the command line.
+func ReadUnit(filename string) (*Unit, error) {
+	content, err := os.ReadFile(filename)
+	if err != nil {
+		return nil, err
+	}
+	u := new(Unit)
+	if err := json.Unmarshal(content, u); err != nil {
+		return nil, fmt.Errorf("%s: %w", filename, err)
+	}
+	return u, nil
+}
+
+// Foreign reports whether the unit can be left unread: it is wanted for the sake
+// of its importers only, and it is not our own code but the standard library or
+// a module at a version, of which the catalogue knows what there is to know.
+// Most units are: reading them is what makes other tools slow.
+func (u *Unit) Foreign() bool {
+	return u.VetxOnly && (u.ModulePath == "" || u.ModuleVersion != "")
+}
+
+// Skip writes for importers that there is nothing to know.
+func (u *Unit) Skip() error { return u.writeFacts(facts{}) }
+
+// facts are what a unit tells its importers. Nothing is written for nothing, so
+// that most files are empty.
+type facts struct {
+	Summary *summary.Package
+	Failure string // why there is no summary: a defect of ours
+}
+
+// Analyze checks the unit, writes what its importers need, and returns what it
+// finds. Result.Calls is empty: coverage takes a whole module.
+func (u *Unit) Analyze(e *engine.Engine) (res *Result, err error) {
+	if !u.VetxOnly {
+		return u.analyze(e)
+	}
+	// The go command ignores the failure of a dependency. So that it does not
+	// pass for a package without calls, its importers are told.
+	defer func() {
+		if r := recover(); r != nil {
+			res = &Result{}
+			err = u.writeFacts(facts{Failure: fmt.Sprintf("%s: internal error: %v\n%s", u.ID, r, debug.Stack())})
+		}
+	}()
+	return u.analyze(e)
+}
+
+func (u *Unit) analyze(e *engine.Engine) (*Result, error) {
+	fset := token.NewFileSet()
+	exports := newExports(fset, u.exportFile)
+	path, _, _ := strings.Cut(u.ImportPath, " ")
+	unit, problems := check(fset, source{
+		path:      path,
+		module:    u.ModulePath,
+		goVersion: u.GoVersion,
+		files:     u.GoFiles,
+		importer: importerFunc(func(path string) (*types.Package, error) {
+			if mapped, ok := u.ImportMap[path]; ok {
+				path = mapped
+			}
+			return exports.Import(path)
+		}),
+	})
+	if len(problems) > 0 && u.SucceedOnTypecheckFailure {
+		return &Result{}, u.Skip()
+	}
+	deps := &vetDeps{files: u.PackageVetx, read: make(map[string]*summary.Package)}
+	s := e.Summary(unit, deps.summary)
+	if err := u.writeFacts(facts{Summary: s}); err != nil {
+		return nil, err
+	}
+	res := &Result{Problems: problems}
+	if u.VetxOnly {
+		return res, nil
+	}
+	res.Findings = e.Local(unit)
+	if s != nil {
+		res.Findings = append(res.Findings, e.Resolve([]*summary.Package{s}, deps.summary, false).Findings...)
+	}
+	res.Findings = e.Exclude(res.Findings, nil)
+	slices.SortFunc(res.Findings, finding.Compare)
+	res.Problems = append(res.Problems, deps.failures...)
+	return res, nil
+}
+
+func (u *Unit) exportFile(path string) (string, error) {
+	if name, ok := u.PackageFile[path]; ok {
+		return name, nil
+	}
+	return "", fmt.Errorf("the go command gave no export data of package %s", path)
+}
+
+func (u *Unit) writeFacts(f facts) error {
+	if u.VetxOutput == "" {
+		return nil
+	}
+	var buf bytes.Buffer
+	if !f.Summary.Empty() || f.Failure != "" {
+		if err := gob.NewEncoder(&buf).Encode(f); err != nil {
+			return fmt.Errorf("encoding what importers of %s need: %w", u.ID, err)
+		}
+	}
+	return os.WriteFile(u.VetxOutput, buf.Bytes(), 0o666)
+}
+
+// vetDeps reads what units wrote for their importers, when it is asked for.
+type vetDeps struct {
+	files    map[string]string
+	read     map[string]*summary.Package
+	failures []error
+}
+
+func (d *vetDeps) summary(path string) *summary.Package {
+	if s, ok := d.read[path]; ok {
+		return s
+	}
+	f, err := readFacts(d.files[path])
+	if err != nil {
+		d.failures = append(d.failures, fmt.Errorf("facts of %s: %w", path, err))
+	}
+	if f.Failure != "" {
+		d.failures = append(d.failures, errors.New(f.Failure))
+	}
+	d.read[path] = f.Summary
+	return f.Summary
+}
+
+func readFacts(name string) (facts, error) {
+	if name == "" {
+		return facts{}, nil
+	}
+	content, err := os.ReadFile(name)
+	if err != nil || len(content) == 0 {
+		return facts{}, err
+	}
+	var f facts
+	err = gob.NewDecoder(bytes.NewReader(content)).Decode(&f)
+	return f, err
+}

@@ -1,0 +1,20 @@
+// Package nodeadline defines the rule nodeadline.
+//
+// # Analyzer nodeadline
+//
+// nodeadline: finds outbound calls that nothing bounds in time
+//
+// A call without a deadline waits as long as the other side likes. A breaker
+// does not help: a call that never returns never fails.
+//
+//	resp, err := http.Get(url) // nothing bounds this call in time
+//
+// Give the call a context with a deadline, the client a timeout, or the guard
+// one:
+//
+//	//resil:timeout 2s
+//
+// A context that comes in as a parameter counts as bounded when any caller in
+// the module bounds it; where callers cannot be seen the call is left alone. Not
+// reported: streams and long polls, which are meant to stay open.
+package nodeadline

@@ -1,0 +1,48 @@
+// Package unguarded defines the rule unguarded.
+//
+// # Analyzer unguarded
+//
+// unguarded: finds outbound calls that no guard covers
+//
+// When a database, a cache or a vendor's service slows down or fails, every
+// call to it that is not behind a circuit breaker keeps a goroutine, a
+// connection and a user waiting. One forgotten call is enough to take the whole
+// service down with the dependency.
+//
+// An outbound call is the place where your own code hands over to something
+// that leaves the process: a client library, a generated gRPC stub, or a method
+// of an interface that has no implementation in your module. In-house wrappers
+// are followed, so the finding is at the innermost call in code you own, once.
+//
+//	func (s *Store) Item(ctx context.Context, id string) (Item, error) {
+//		row := s.db.QueryRowContext(ctx, query, id) // outbound call is not guarded
+//
+// Put the client behind an interface with a guard, and let resilgen write the
+// decorator:
+//
+//	//resil:guard db criticality=critical
+//	//resil:breaker failures=3
+//	type Items interface {
+//		//resil:read
+//		Item(ctx context.Context, id string) (Item, error)
+//	}
+//
+// or run the call in resil.Do, gobreaker, hystrix-go, sentinel-golang, go-zero's
+// breaker or a failsafe-go executor with a breaker. Helpers that run their
+// function parameter inside one of these count, and so do clients that are
+// built with a guarding transport, interceptor or driver. Retry, rate limit and
+// timeout alone are no guard. One unguarded path makes a call unguarded; the
+// finding names that path.
+//
+// A call that is protected in a way that cannot be seen is marked on its line or
+// on its function:
+//
+//	//resil:guarded the sidecar has the breaker
+//
+// Not reported, but counted in the report: consumer polls, subscriptions and
+// acknowledgements, Rollback, clean-up at shutdown, telemetry and feature-flag
+// clients, test files and generated files. Lazy constructors, builders,
+// presigners, queued pipeline commands, row iteration, accessors and Close are
+// no calls. Under go vet and golangci-lint, which see one package at a time, a
+// call whose wiring lies elsewhere is left alone.
+package unguarded
