@@ -35,16 +35,12 @@ type Unit struct {
 
 	universe *universe
 	source   *source
-	roots    []*packages.Package
 }
 
 // Import returns the package with an import path, if it was loaded: because
 // something imports it or a directive names it.
 func (u *Unit) Import(path string) (*types.Package, error) {
-	p := u.universe.extra[path]
-	if p == nil {
-		p = byPath(u.roots, path)
-	}
+	p := u.universe.find(path)
 	if p == nil || p.Dir == "" {
 		return nil, errors.New("no package " + path + " is required by the module")
 	}
@@ -92,14 +88,14 @@ func (u *Unit) awaitsGeneration(e types.Error) bool {
 
 // Verify type-checks generated files, by path, together with the package and
 // returns what is wrong with them.
-func (u *Unit) Verify(generated map[string][]byte) []error {
+func (u *Unit) Verify(generated map[string][]byte) []Problem {
 	files := u.source.pruned()
 	own := make(map[*token.File]bool)
-	var wrong []error
+	var wrong []Problem
 	for _, path := range sortedKeys(generated) {
 		f, err := parser.ParseFile(u.universe.fset, path, generated[path], parser.SkipObjectResolution)
 		if err != nil {
-			wrong = append(wrong, err)
+			wrong = append(wrong, Problem{token.Position{Filename: path}, err.Error()})
 			continue
 		}
 		own[u.universe.fset.File(f.FileStart)] = true
@@ -111,7 +107,7 @@ func (u *Unit) Verify(generated map[string][]byte) []error {
 	conf.Error = func(err error) {
 		var e types.Error
 		if errors.As(err, &e) && own[u.universe.fset.File(e.Pos)] && (u.HasRuntime || !strings.Contains(e.Msg, Runtime)) {
-			wrong = append(wrong, err)
+			wrong = append(wrong, Problem{u.universe.fset.PositionFor(e.Pos, false), e.Msg})
 		}
 	}
 	_, _ = conf.Check(u.source.pkg.PkgPath, u.universe.fset, files, nil) // errors went to conf.Error
@@ -121,7 +117,7 @@ func (u *Unit) Verify(generated map[string][]byte) []error {
 // check type-checks the packages that build the given files, by import path,
 // and adds their units.
 func (l *loader) check(roots []*packages.Package, files map[string][]string) error {
-	u := newUniverse(l.res.Fset)
+	u := newUniverse(l.res.Fset, roots)
 	var units []*Unit
 	for _, path := range sortedKeys(files) {
 		builds := variants(roots, path)
@@ -140,7 +136,6 @@ func (l *loader) check(roots []*packages.Package, files map[string][]string) err
 	}
 	hasRuntime := u.needSupport(roots)
 	for _, unit := range units {
-		unit.roots = roots
 		unit.HasRuntime = hasRuntime
 		unit.source.needAll()
 		u.enqueue(unit.source)
@@ -347,7 +342,7 @@ func (u *Unit) needRef(qualifier, name string) bool {
 	found := false
 	use := func(imp *importSpec) {
 		imp.used, found = true, true
-		u.universe.need(imp.pkg, name)
+		u.universe.needRef(imp.pkg, name)
 	}
 	for _, f := range u.source.files {
 		if imp := f.imports[qualifier]; imp != nil {
@@ -359,11 +354,29 @@ func (u *Unit) needRef(qualifier, name string) bool {
 			}
 		}
 	}
-	if p := byPath(u.roots, qualifier); p != nil && p.Dir != "" {
-		u.universe.need(p, name)
+	if p := u.universe.find(qualifier); p != nil && p.Dir != "" {
+		u.universe.needRef(p, name)
 		found = true
 	}
 	return found
+}
+
+// needRef marks a name that a directive mentions. Of a name that does not
+// exist, all others are needed, to find the one that was meant.
+func (u *universe) needRef(p *packages.Package, name string) {
+	if p == nil || p.PkgPath == "unsafe" {
+		return
+	}
+	s := u.source(p)
+	if len(s.index[name]) > 0 {
+		u.need(p, name)
+		return
+	}
+	for other := range s.index {
+		if ast.IsExported(other) {
+			u.need(p, other)
+		}
+	}
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -21,11 +21,12 @@ type universe struct {
 	types   map[string]*types.Package // by package ID
 	queue   []*source                 // with pending declarations
 	context *types.Context
+	roots   []*packages.Package
 	extra   map[string]*packages.Package // by import path: packages that generated code may import and the importing package does not
 }
 
-func newUniverse(fset *token.FileSet) *universe {
-	return &universe{fset: fset, sources: make(map[string]*source), types: make(map[string]*types.Package),
+func newUniverse(fset *token.FileSet, roots []*packages.Package) *universe {
+	return &universe{fset: fset, roots: roots, sources: make(map[string]*source), types: make(map[string]*types.Package),
 		context: types.NewContext(), extra: make(map[string]*packages.Package)}
 }
 
@@ -180,11 +181,20 @@ func (i importer) Import(path string) (*types.Package, error) {
 	if path == "unsafe" {
 		return types.Unsafe, nil
 	}
-	p := cmp.Or(i.pkg.Imports[path], i.u.extra[path])
+	p := cmp.Or(i.pkg.Imports[path], i.u.find(path))
 	if p == nil || p.Dir == "" {
 		return nil, fmt.Errorf("could not import %s", path)
 	}
 	return i.u.typesOf(p)
+}
+
+// find returns the package with an import path, wherever it was listed, nil if
+// it was not.
+func (u *universe) find(path string) *packages.Package {
+	if p := u.extra[path]; p != nil {
+		return p
+	}
+	return byPath(u.roots, path)
 }
 
 // byPath returns the package with an import path among everything listed, the

@@ -1,0 +1,30 @@
+// Command resilgen writes resilience decorators for annotated interfaces.
+//
+// Usage:
+//
+//	resilgen [-check] [-n] [-v] [packages]
+//
+// Run resilgen -h for the flags and the reports it can print.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/resilgo/resil/generator/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	dir, err := os.Getwd()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "resilgen:", err)
+		os.Exit(cli.Trouble)
+	}
+	code := cli.Run(ctx, cli.Process{Args: os.Args[1:], Dir: dir, Stdout: os.Stdout, Stderr: os.Stderr})
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,260 @@
+// Package cli is the command resilgen without the process around it.
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"go/token"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/resilgo/resil/generator"
+	"github.com/resilgo/resil/generator/internal/emit"
+)
+
+// Exit codes.
+const (
+	Done    = 0 // done, or up to date
+	Invalid = 1 // errors in the input or, with -check, differences
+	Trouble = 2 // usage or environment
+)
+
+// Process is what the command needs of the process that runs it.
+type Process struct {
+	Args   []string // without the command's name
+	Dir    string   // working directory, absolute
+	Env    []string // nil is the current one
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+// Run runs the command and returns its exit code. When ctx is done, it stops
+// between two files.
+func Run(ctx context.Context, p Process) int {
+	var out bytes.Buffer // reports come whole or not at all
+	c := &command{Process: p, ctx: ctx, out: &out}
+	code, err := c.run()
+	if err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			c.sayf("resilgen: %s", line)
+		}
+		code = Trouble
+	}
+	if _, err := p.Stdout.Write(out.Bytes()); err != nil {
+		c.sayf("resilgen: %v", err)
+		return Trouble
+	}
+	return code
+}
+
+// command is one run.
+type command struct {
+	Process
+	ctx context.Context
+	out *bytes.Buffer
+
+	check, dryRun, verbose bool
+}
+
+// sayf writes a line to standard error.
+func (c *command) sayf(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.Stderr, format+"\n", args...) // there is nobody left to tell
+}
+
+func (c *command) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
+
+// run parses the arguments. Its error is one of usage or environment.
+func (c *command) run() (int, error) {
+	if len(c.Args) > 0 {
+		if sub := subcommand(c.Args[0]); sub != nil {
+			return sub.run(c, c.Args[1:])
+		}
+	}
+	flags := c.flags("resilgen", usage)
+	flags.BoolVar(&c.check, "check", false, "")
+	flags.BoolVar(&c.dryRun, "n", false, "")
+	flags.BoolVar(&c.verbose, "v", false, "")
+	if code, done := c.parse(flags, c.Args); done {
+		return code, nil
+	}
+	return c.generate(flags.Args())
+}
+
+const usage = `Usage: resilgen [-check] [-n] [-v] [packages]
+       resilgen COMMAND [arguments]
+
+Resilgen writes a decorator for every interface with a //resil:guard line in
+the packages (default "."), one file beside each source file.
+
+  -check  write nothing; print a diff and every missing, stale or orphaned file
+  -n      write nothing; print what would be written
+  -v      say what is done
+
+Exit codes: 0 done or up to date, 1 errors in the input or (-check)
+differences, 2 usage or environment.
+
+Commands:
+`
+
+// flags returns an empty set of flags whose -h prints text.
+func (c *command) flags(name, text string) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {
+		c.printf("%s", text)
+		if name == "resilgen" {
+			for _, s := range subcommands() {
+				c.printf("  %-24s %s\n", s.synopsis, s.about)
+			}
+		}
+	}
+	return flags
+}
+
+// parse parses arguments. It reports done, with an exit code, when there is
+// nothing left to do.
+func (c *command) parse(flags *flag.FlagSet, args []string) (code int, done bool) {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return Done, true
+	case err != nil:
+		c.sayf("resilgen: %v; resilgen -h lists the flags", err)
+		return Trouble, true
+	}
+	for _, arg := range flags.Args() {
+		if strings.HasPrefix(arg, "-") {
+			c.sayf("resilgen: flag %s after an argument; flags come first", arg)
+			return Trouble, true
+		}
+	}
+	return Done, false
+}
+
+// load runs the generator up to the point of writing and prints what it has to
+// say. It reports false when the input has errors.
+func (c *command) load(patterns []string, notes bool) (*generator.Result, bool, error) {
+	res, err := generator.Generate(generator.Options{Dir: c.Dir, Env: c.Env, Patterns: patterns})
+	if err != nil {
+		return nil, false, err
+	}
+	for _, m := range res.Problems {
+		c.sayf("%s%s", c.place(m.Pos), printable(m.Text))
+	}
+	if len(res.Problems) > 0 {
+		return res, false, nil
+	}
+	if notes {
+		for _, m := range res.Notes {
+			c.sayf("%snote: %s", c.place(m.Pos), printable(m.Text))
+		}
+	}
+	return res, true, nil
+}
+
+// generate is the command proper.
+func (c *command) generate(patterns []string) (int, error) {
+	res, ok, err := c.load(patterns, true)
+	if err != nil || !ok {
+		return Invalid, err
+	}
+	if len(res.Files) == 0 {
+		c.sayf("resilgen: no guarded interfaces in %s; nothing to generate", named(patterns))
+	}
+	switch {
+	case c.check:
+		return c.differences(res), nil
+	case c.dryRun:
+		c.preview(res)
+		return Done, nil
+	}
+	if err := res.Write(c.ctx.Err); err != nil {
+		return Trouble, err
+	}
+	for _, change := range res.Changes {
+		verb := "wrote"
+		if change.Kind == emit.Remove {
+			verb = "removed"
+		}
+		c.printf("%s %s\n", verb, c.rel(change.Path))
+	}
+	if c.verbose {
+		c.sayf("resilgen: %d guarded interfaces in %d files, %d changed", guards(res), len(res.Files), len(res.Changes))
+	}
+	return Done, nil
+}
+
+// differences prints what -check finds and returns its exit code.
+func (c *command) differences(res *generator.Result) int {
+	for _, change := range res.Changes {
+		c.printf("%s: %s\n%s", c.rel(change.Path), change.Kind, change.Diff(c.rel(change.Path)))
+	}
+	if len(res.Changes) == 0 {
+		return Done
+	}
+	c.sayf("resilgen: %d of the generated files differ; run resilgen %s", len(res.Changes), named(nil))
+	return Invalid
+}
+
+// preview prints what would be written, as a txtar archive.
+func (c *command) preview(res *generator.Result) {
+	for _, change := range res.Changes {
+		if change.Kind == emit.Remove {
+			c.sayf("resilgen: would remove %s", c.rel(change.Path))
+			continue
+		}
+		c.printf("-- %s --\n%s", c.rel(change.Path), change.New)
+	}
+}
+
+func guards(res *generator.Result) int {
+	n := 0
+	for _, p := range res.Packages {
+		for _, f := range p.Files {
+			n += len(f.Interfaces)
+		}
+	}
+	return n
+}
+
+// named returns the patterns as the user gave them.
+func named(patterns []string) string {
+	if len(patterns) == 0 {
+		return "."
+	}
+	return strings.Join(patterns, " ")
+}
+
+// place returns a position as compilers print it, relative to the working
+// directory, ready to stand before a message.
+func (c *command) place(pos token.Position) string {
+	if pos.Filename == "" {
+		return ""
+	}
+	pos.Filename = c.rel(pos.Filename)
+	return pos.String() + ": "
+}
+
+// rel returns a path relative to the working directory, unless it leads
+// outside of it.
+func (c *command) rel(path string) string {
+	rel, err := filepath.Rel(c.Dir, path)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return path
+	}
+	return rel
+}
+
+// printable returns text without control characters that a terminal would act
+// on. Messages quote the input.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}

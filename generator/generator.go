@@ -1,0 +1,244 @@
+package generator
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"go/token"
+	"path/filepath"
+	"slices"
+
+	"github.com/resilgo/resil/generator/internal/emit"
+	"github.com/resilgo/resil/generator/load"
+	"github.com/resilgo/resil/generator/model"
+	"github.com/resilgo/resil/generator/output"
+	"github.com/resilgo/resil/generator/render"
+)
+
+// Options say what to generate for.
+type Options struct {
+	Dir      string   // working directory; "" is the current one
+	Env      []string // environment of the go command; nil is the current one
+	Patterns []string // packages as the go command takes them; none is "."
+}
+
+// Result is what a generation found and would write.
+type Result struct {
+	Fset     *token.FileSet
+	Packages []*model.Package // with at least one guard; sorted by folder
+	Problems []Message        // errors of the input, sorted; with one of them there are no changes
+	Notes    []Message        // what the author should know, sorted
+	Files    []File           // everything generated, sorted by path
+	Changes  []*emit.Change   // what on disk differs, sorted by path
+}
+
+// Message is something to tell about a place in the input.
+type Message struct {
+	Pos  token.Position // line and column may be 0
+	Text string
+}
+
+// File is a generated file.
+type File struct {
+	Path    string // absolute
+	Source  string // path of the file with the guards
+	Content []byte
+}
+
+// Generate finds the guards of the packages that match and renders their
+// decorators. It writes nothing. Its error is one of usage or environment, or
+// a defect of the generator; what is wrong with the input is in the result.
+func Generate(opts Options) (*Result, error) {
+	loaded, err := load.Load(load.Options(opts))
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{loaded: loaded, res: &Result{Fset: loaded.Fset}}
+	g.model()
+	g.check()
+	if len(g.res.Problems) == 0 {
+		if err := g.render(); err != nil {
+			return nil, err
+		}
+		if err := g.compare(); err != nil {
+			return nil, err
+		}
+	}
+	return g.res, nil
+}
+
+// Write brings the changes of a result to disk. interrupted is asked between
+// files; its error stops the writing.
+func (r *Result) Write(interrupted func() error) error { return emit.Apply(r.Changes, interrupted) }
+
+// generation is the state of one Generate.
+type generation struct {
+	loaded *load.Result
+	res    *Result
+	models []*model.Package // by unit
+}
+
+// model makes the model of every unit and keeps of it what the unit is to be
+// generated for.
+func (g *generation) model() {
+	for _, p := range g.loaded.Problems {
+		g.problem(p.Pos, p.Message)
+	}
+	for _, u := range g.loaded.Units {
+		res := model.Build(model.Input{Fset: g.loaded.Fset, Files: u.Files, Pkg: u.Types, Info: u.Info, Import: u.Import})
+		pkg := *res.Package
+		pkg.Files = slices.DeleteFunc(slices.Clone(pkg.Files), func(f *model.File) bool { return !slices.Contains(u.Targets, f.Syntax) })
+		g.models = append(g.models, &pkg)
+		if len(pkg.Files) > 0 {
+			g.res.Packages = append(g.res.Packages, &pkg)
+		}
+		for _, p := range res.Problems {
+			g.problem(g.position(p.Pos), p.Message)
+		}
+		for _, n := range res.Notes {
+			if targets(u, n.Pos) {
+				g.res.Notes = append(g.res.Notes, Message{g.position(n.Pos), n.Message})
+			}
+		}
+	}
+}
+
+// targets reports whether a place is in a file that the unit is to be
+// generated for.
+func targets(u *load.Unit, pos token.Pos) bool {
+	for _, f := range u.Targets {
+		if f.FileStart <= pos && pos <= f.FileEnd {
+			return true
+		}
+	}
+	return false
+}
+
+// check finds what no single package shows and sorts what there is to tell.
+func (g *generation) check() {
+	for i, u := range g.loaded.Units {
+		for _, f := range g.models[i].Files {
+			for _, iface := range f.Interfaces {
+				g.checkTypes(u, f, iface)
+			}
+		}
+	}
+	g.res.Problems = inOrder(g.res.Problems)
+	g.res.Notes = inOrder(g.res.Notes)
+}
+
+// checkTypes reports why an interface does not type-check, and what its
+// decorator could not spell.
+func (g *generation) checkTypes(u *load.Unit, f *model.File, i *model.Interface) {
+	if !invalid(i) {
+		for _, m := range i.Methods {
+			if why := unnameable(m, u.Types); why != "" {
+				g.problem(g.position(i.Guard.Pos), fmt.Sprintf("%s.%s cannot be written in package %s: %s; guard an interface of your own without it", i.Name, m.Name, u.Types.Name(), why))
+			}
+		}
+		return
+	}
+	problems := u.Explain(declaration(f.Syntax, i.Name))
+	for _, p := range problems {
+		g.problem(p.Pos, p.Message)
+	}
+	if len(problems) == 0 {
+		g.problem(g.position(i.Pos), fmt.Sprintf("%s mentions a type that cannot be found", i.Name))
+	}
+}
+
+// render makes the files and type-checks them together with their packages.
+func (g *generation) render() error {
+	for i, u := range g.loaded.Units {
+		generated := make(map[string][]byte)
+		for _, f := range g.models[i].Files {
+			content, err := render.File(g.loaded.Fset, g.models[i], f)
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(u.Folder.Path, output.Name(filepath.Base(f.Name)))
+			generated[path] = content
+			g.res.Files = append(g.res.Files, File{Path: path, Source: f.Name, Content: content})
+		}
+		if len(generated) == 0 {
+			continue
+		}
+		for _, e := range u.Verify(generated) {
+			g.unverified(g.models[i], generated, e)
+		}
+	}
+	slices.SortFunc(g.res.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	g.res.Problems = inOrder(g.res.Problems)
+	return nil
+}
+
+// unverified reports, at its guard, a decorator that does not compile.
+func (g *generation) unverified(pkg *model.Package, generated map[string][]byte, e load.Problem) {
+	for _, f := range pkg.Files {
+		path := filepath.Join(filepath.Dir(f.Name), output.Name(filepath.Base(f.Name)))
+		if path != e.Pos.Filename {
+			continue
+		}
+		before := generated[path][:min(e.Pos.Offset, len(generated[path]))]
+		culprit, last := f.Interfaces[0], -1
+		for _, i := range f.Interfaces {
+			if at := bytes.LastIndex(before, []byte("type "+i.Decorator)); at > last {
+				culprit, last = i, at
+			}
+		}
+		g.problem(g.position(culprit.Guard.Pos), fmt.Sprintf("the decorator of %s would not compile: %s", culprit.Name, e.Message))
+	}
+}
+
+// compare finds what on disk differs from what was generated.
+func (g *generation) compare() error {
+	if len(g.res.Problems) > 0 {
+		return nil
+	}
+	wanted := make(map[string]bool)
+	for _, f := range g.res.Files {
+		wanted[f.Path] = true
+		change, err := emit.Compare(f.Path, f.Content)
+		var refusal *emit.Refusal
+		switch {
+		case errors.As(err, &refusal):
+			g.problem(token.Position{Filename: refusal.Path}, refusal.Reason)
+		case err != nil:
+			return err
+		case change != nil:
+			g.res.Changes = append(g.res.Changes, change)
+		}
+	}
+	for _, folder := range g.loaded.Folders {
+		for name, content := range folder.Output {
+			if path := filepath.Join(folder.Path, name); !wanted[path] && !folder.Partial {
+				g.res.Changes = append(g.res.Changes, emit.Orphan(path, content))
+			}
+		}
+	}
+	slices.SortFunc(g.res.Changes, func(a, b *emit.Change) int { return cmp.Compare(a.Path, b.Path) })
+	if len(g.res.Problems) > 0 {
+		g.res.Changes = nil
+	}
+	return nil
+}
+
+func (g *generation) position(pos token.Pos) token.Position {
+	return g.loaded.Fset.PositionFor(pos, false)
+}
+
+func (g *generation) problem(pos token.Position, text string) {
+	g.res.Problems = append(g.res.Problems, Message{pos, text})
+}
+
+// inOrder sorts messages by place and drops repetitions.
+func inOrder(list []Message) []Message {
+	slices.SortStableFunc(list, func(a, b Message) int {
+		return cmp.Or(
+			cmp.Compare(a.Pos.Filename, b.Pos.Filename), cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Column, b.Pos.Column), cmp.Compare(a.Text, b.Text),
+		)
+	})
+	return slices.Compact(list)
+}
