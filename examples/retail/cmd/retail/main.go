@@ -13,7 +13,10 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/admin"
 
 	"github.com/resilgo/resil/examples/retail/internal/app"
 	"github.com/resilgo/resil/examples/retail/internal/config"
@@ -46,8 +49,11 @@ func run(ctx context.Context) (err error) {
 	if err := service.Start(ctx); err != nil {
 		return err
 	}
-	slog.Info("open for customers", "addr", cfg.Addr)
-	return serve(ctx, cfg.Addr, service.Handler)
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return serve(ctx, cfg.Addr, service.Handler) })
+	both.Go(func() error { return admin.Serve(ctx, cfg.AdminAddr, service.Operators, false) })
+	slog.Info("open", "customers", "http://"+cfg.Addr, "operators", "http://"+cfg.AdminAddr)
+	return both.Wait()
 }
 
 // shutdown is how long requests that are under way may take at the end.

@@ -32,6 +32,7 @@ import (
 //	POST /exports                         all sales as CSV into the archive
 //	GET  /exports/{name}                  an export
 //	GET  /status                          level of degradation and dependencies
+//	GET  /healthz, /readyz                for whoever starts processes and routes to them
 //
 // An answer that something stood in for carries the header Degraded. What
 // cannot be done now is refused with 503 and Retry-After.
@@ -55,6 +56,8 @@ func New(shop *inventory.Service, sys *resil.System) http.Handler {
 	} {
 		mux.HandleFunc(pattern, a.serve(h))
 	}
+	mux.HandleFunc("GET /healthz", alive)
+	mux.HandleFunc("GET /readyz", a.ready)
 	return mux
 }
 

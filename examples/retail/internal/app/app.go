@@ -7,9 +7,18 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/admin"
+	"github.com/resilgo/resil/runtime/metrics"
+	"github.com/resilgo/resil/runtime/outbox"
+	"github.com/resilgo/resil/runtime/tracing"
 
 	"github.com/resilgo/resil/examples/retail/internal/api"
 	"github.com/resilgo/resil/examples/retail/internal/archive"
@@ -23,27 +32,57 @@ import (
 
 // App is the whole service in one process.
 type App struct {
-	System  *resil.System
-	Shop    *inventory.Service
-	Handler http.Handler // for customers
+	System    *resil.System
+	Shop      *inventory.Service
+	Handler   http.Handler // for customers
+	Operators http.Handler // for operators: live page, state, control, metrics
 
 	clients *clients
 }
 
 // New builds the service. It starts nothing but the stand-ins that cfg leaves
-// room for.
+// room for. What policies leaves open is as the directives say.
 func New(cfg config.Config, policies resil.Config, options ...resil.Option) (*App, error) {
-	sys, err := resil.New(policies, options...)
-	if err != nil {
-		return nil, err
-	}
 	raw, err := connect(cfg)
 	if err != nil {
 		return nil, err
 	}
-	shop := guard(sys, raw)
-	return &App{System: sys, Shop: shop, Handler: api.New(shop, sys), clients: raw}, nil
+	a, err := assemble(cfg, raw, policies, options)
+	if err != nil {
+		return nil, errors.Join(err, raw.close())
+	}
+	return a, nil
 }
+
+func assemble(cfg config.Config, raw *clients, policies resil.Config, options []resil.Option) (*App, error) {
+	// Writes that the directives let wait go into files of their own.
+	box, err := outbox.Open(filepath.Join(cfg.Data, "outbox"), outbox.Config{MaxPayload: maxDeferred})
+	if err != nil {
+		return nil, err
+	}
+	// Traces go to the process's provider, nowhere while none is set.
+	options = append([]resil.Option{resil.WithOutbox(box), tracing.New(nil)}, options...)
+	sys, err := resil.New(policies, options...)
+	if err != nil {
+		return nil, errors.Join(err, box.Close(context.Background()))
+	}
+	shop := guard(sys, raw)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(metrics.New(sys), collectors.NewGoCollector())
+	operators, err := admin.New(sys, admin.Config{
+		Authorize: admin.BearerToken("operator", cfg.AdminToken), // an empty token admits nobody
+		Metrics:   promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Logger:    policies.Logger,
+	})
+	if err != nil {
+		return nil, errors.Join(err, sys.Close(context.Background()))
+	}
+	return &App{System: sys, Shop: shop, Handler: api.New(shop, sys), Operators: operators, clients: raw}, nil
+}
+
+// maxDeferred bounds one document that waits for the archive, in bytes; an
+// export is the largest.
+const maxDeferred = 16 << 20
 
 // guard wraps the four clients in their guards and builds the shop on them.
 // From here on nobody sees a raw client.

@@ -117,6 +117,8 @@ func TestStatus(t *testing.T) {
 	if dependencies, isList := status.body["dependencies"].([]any); !isList || len(dependencies) != 4 {
 		t.Errorf("dependencies are %v, want four", status.body["dependencies"])
 	}
+	s.get("/healthz").wants(http.StatusOK)
+	s.get("/readyz").wants(http.StatusOK).is("level", "optimal")
 	if got := s.get("/nothing"); got.status != http.StatusNotFound {
 		t.Errorf("an unknown path answers %d", got.status)
 	}

@@ -180,6 +180,8 @@ func TestWithNothingLeftTheShopStillAnswers(t *testing.T) {
 	s.awaitDown(all...)
 	s.awaitLevel(resil.Emergency)
 	s.get("/status").wants(http.StatusOK).is("level", "emergency")
+	s.get("/healthz").wants(http.StatusOK)
+	s.get("/readyz").wants(http.StatusServiceUnavailable).is("level", "emergency")
 	s.get("/items/mug").wants(http.StatusOK).is("", "db=stale")
 	s.get("/items/mug/stock").wants(http.StatusOK).is("", "db=stale")
 	s.get("/items/mug/price-suggestion").wants(http.StatusOK).is("price_cents", 520).is("", "db=stale, openai=call")

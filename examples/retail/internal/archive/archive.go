@@ -7,8 +7,6 @@ import (
 	"io"
 )
 
-//go:generate go run github.com/resilgo/resil/cmd/resilgen
-
 // ErrNoObject is the archive's answer to a key that it does not hold.
 var ErrNoObject = errors.New("no such object in the archive")
 

@@ -9,8 +9,6 @@ import (
 	"github.com/resilgo/resil/examples/retail/internal/retail"
 )
 
-//go:generate go run github.com/resilgo/resil/cmd/resilgen
-
 // Assistant is what the shop wants from a language model. Nothing in the shop
 // depends on an answer: while the model is away, a basic price and the plain
 // description will do.

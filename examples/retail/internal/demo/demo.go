@@ -64,25 +64,23 @@ func Run(ctx context.Context, o Options, w io.Writer) (err error) {
 	if err := service.Start(ctx); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", o.Addr)
+	shop, err := open(o.Addr, withSwitches(service))
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: withSwitches(service), ReadHeaderTimeout: 10 * time.Second}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	defer func() {
-		err = errors.Join(err, server.Close())
-		if e := <-served; !errors.Is(e, http.ErrServerClosed) {
-			err = errors.Join(err, e)
-		}
-	}()
+	defer func() { err = errors.Join(err, shop.close()) }()
+	page, err := open("127.0.0.1:0", service.Operators)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, page.close()) }()
 
 	p := &play{
 		options: o,
 		screen:  newScreen(w),
 		service: service,
-		crowd:   newCrowd("http://"+listener.Addr().String(), o.Rate),
+		crowd:   newCrowd(shop.url, o.Rate),
+		page:    page.url,
 	}
 	if err := p.run(ctx); err != nil || !o.Serve {
 		return err
@@ -90,6 +88,36 @@ func Run(ctx context.Context, o Options, w io.Writer) (err error) {
 	p.invite()
 	<-ctx.Done()
 	return nil
+}
+
+// site is an HTTP server on this machine.
+type site struct {
+	url    string
+	server *http.Server
+	ended  chan error
+}
+
+func open(addr string, handler http.Handler) (*site, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{
+		url:    "http://" + listener.Addr().String(),
+		server: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second},
+		ended:  make(chan error, 1),
+	}
+	go func() { s.ended <- s.server.Serve(listener) }()
+	return s, nil
+}
+
+// close ends the server at once; whoever is still connected is cut off.
+func (s *site) close() error {
+	err := s.server.Close()
+	if ended := <-s.ended; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	return err
 }
 
 // policies returns what the guards use beyond the directives: nothing, or
@@ -118,6 +146,7 @@ type play struct {
 	screen  *screen
 	service *app.App
 	crowd   *crowd
+	page    string // URL for operators
 
 	broken []string // promises
 }

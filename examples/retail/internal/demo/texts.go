@@ -28,6 +28,7 @@ func (p *play) introduce() {
 		s.line("   -fast is on: breakers stay open 1 to 3 s (directives: 20 to 60 s), a better level has to hold")
 		s.line("   for 1 to 2 s (10 to 40 s), health is checked twice a second (every 5 s). All else is as written.")
 	}
+	s.line("   Watch it live on %s", p.page)
 	s.line("")
 	s.line("   %s in full  %s degraded: something stood in  %s refused: 503 and Retry-After  %s failed  %s no answer",
 		s.paint(green, "█"), s.paint(yellow, "▒"), s.paint(red, "×"), s.paint(red, "!"), s.paint(red, "?"))
@@ -131,6 +132,7 @@ func (p *play) invite() {
 	s.heading(len(script)+2, "Your turn", "")
 	s.line("")
 	s.line("   the shop         %s/items  /items/item-00/price-suggestion  /status", p.crowd.base)
+	s.line("   the live page    %s", p.page)
 	s.line("   break something  curl -X POST %s/demo/redis/refuse", p.crowd.base)
 	s.line("   and repair it    curl -X POST %s/demo/redis/none", p.crowd.base)
 	s.line("                    (db, openai, redis, s3) × (refuse, hang, restart, none)")

@@ -8,8 +8,6 @@ import (
 	"github.com/resilgo/resil/examples/retail/internal/retail"
 )
 
-//go:generate go run github.com/resilgo/resil/cmd/resilgen
-
 // Store is the shop's memory and its only critical dependency. While it is
 // away the shop shows what it remembers and takes no orders:
 //
