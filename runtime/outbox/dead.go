@@ -24,7 +24,7 @@ type Dead struct {
 // Dead returns the writes of a dependency that were set aside, oldest first.
 func (s *Store) Dead(dependency string) ([]Dead, error) {
 	var list []Dead
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err := s.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket(deadBucket).Bucket([]byte(dependency))
 		if b == nil {
 			return nil
@@ -80,7 +80,7 @@ func (s *Store) bury(dependency string, id uint64, move func(*bolt.Tx, record, e
 	}
 	var size int
 	var refused error
-	err = s.db.Update(func(tx *bolt.Tx) error {
+	err = s.update(func(tx *bolt.Tx) error {
 		b := tx.Bucket(deadBucket).Bucket([]byte(dependency))
 		var value []byte
 		if b != nil {

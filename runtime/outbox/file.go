@@ -10,6 +10,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 const (
@@ -25,31 +26,31 @@ const (
 type openFunc func(name string, flag int, perm os.FileMode) (*os.File, error)
 
 // openDB opens the file in dir, making either if there is none.
-func openDB(dir string, openFile openFunc) (*bolt.DB, error) {
+func openDB(dir string, openFile openFunc) (*bolt.DB, *os.File, error) {
 	if err := secureDir(dir); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	path := filepath.Join(dir, fileName)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := create(dir, path, openFile); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	db, err := openBolt(path, openFile)
+	db, file, err := openBolt(path, openFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := guardFaults(func() error { return db.View(checkVersion) }); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, nil, errors.Join(err, closeDB(db, file, err))
 	}
 	// We own the folder now: what others left half made is nobody's.
 	left, _ := filepath.Glob(filepath.Join(dir, newName)) // the pattern is well formed
 	for _, name := range left {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, errors.Join(err, db.Close())
+			return nil, nil, errors.Join(err, db.Close())
 		}
 	}
-	return db, nil
+	return db, file, nil
 }
 
 // create makes an empty outbox under another name first: a crash in between
@@ -65,7 +66,7 @@ func create(dir, path string, openFile openFunc) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	db, err := openBolt(made, openFile)
+	db, _, err := openBolt(made, openFile)
 	if err != nil {
 		return err
 	}
@@ -78,8 +79,8 @@ func create(dir, path string, openFile openFunc) error {
 	return syncDir(dir)
 }
 
-// openBolt opens a bbolt file. bbolt panics on some damaged files.
-func openBolt(path string, openFile openFunc) (db *bolt.DB, err error) {
+// openBolt opens a bbolt file, and returns the file under it too.
+func openBolt(path string, openFile openFunc) (db *bolt.DB, file *os.File, err error) {
 	err = guardFaults(func() (err error) {
 		db, err = bolt.Open(path, 0o600, &bolt.Options{
 			Timeout:      lockWait,
@@ -93,21 +94,35 @@ func openBolt(path string, openFile openFunc) (db *bolt.DB, err error) {
 				if err := secureFile(f); err != nil {
 					return nil, errors.Join(err, f.Close())
 				}
+				file = f
 				return f, nil
 			},
 		})
 		return err
 	})
-	if errors.Is(err, bolt.ErrTimeout) { //nolint:staticcheck // an alias of the errors package's
-		return nil, ErrInUse
+	switch {
+	case err == nil:
+		return db, file, nil
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, nil, ErrInUse
+	case errors.Is(err, errDamagedFile) && file != nil:
+		return nil, nil, errors.Join(err, abandon(file))
+	default:
+		return nil, nil, err // bbolt has closed the file
 	}
-	if err != nil {
-		return nil, err
-	}
-	// A Put waits for company at most this long; an fsync takes longer.
-	db.MaxBatchDelay = time.Millisecond
-	return db, nil
 }
+
+// closeDB closes db, given the error it ended with. A panic may have left
+// bbolt's locks held, on which its Close would wait for ever; then only the
+// file is let go.
+func closeDB(db *bolt.DB, file *os.File, cause error) error {
+	if errors.Is(cause, errDamagedFile) {
+		return abandon(file)
+	}
+	return db.Close()
+}
+
+var errDamagedFile = errors.New("file is damaged")
 
 // guardFaults turns panics over a damaged or truncated file into errors, page
 // faults of the memory map included.
@@ -115,7 +130,7 @@ func guardFaults(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("file is damaged: %v", v)
+			err = fmt.Errorf("%w: %v", errDamagedFile, v)
 		}
 	}()
 	return f()

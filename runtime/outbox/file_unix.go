@@ -31,6 +31,11 @@ func private(name string, info fs.FileInfo, want os.FileMode) error {
 	return nil
 }
 
+// abandon closes a file that may still be mapped. The map would keep the lock.
+func abandon(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
+
 // syncDir makes a new name in dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

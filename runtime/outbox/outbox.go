@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -89,9 +90,14 @@ func (c Config) Validate() error {
 
 // Store is an outbox. Make one with [Open]. It is safe for concurrent use.
 type Store struct {
-	cfg Config
-	dir string
-	db  *bolt.DB
+	cfg  Config
+	dir  string
+	db   *bolt.DB
+	file *os.File // under db
+	puts committer
+
+	writing sync.Mutex // held in each writing transaction
+	damage  error      // guarded by writing: what bbolt panicked over
 
 	ctx    context.Context // of the replay loops
 	cancel context.CancelFunc
@@ -129,7 +135,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 }
 
 func open(dir string, cfg Config, openFile openFunc) (*Store, error) {
-	db, err := openDB(dir, openFile)
+	db, file, err := openDB(dir, openFile)
 	if err != nil {
 		return nil, fmt.Errorf("outbox %s: %w", dir, err)
 	}
@@ -137,33 +143,53 @@ func open(dir string, cfg Config, openFile openFunc) (*Store, error) {
 		cfg:      cfg,
 		dir:      dir,
 		db:       db,
+		file:     file,
 		queues:   map[string]*queue{},
 		handlers: map[handlerKey]func(context.Context, []byte) error{},
 	}
+	s.puts.store = s
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.load(); err != nil {
 		s.cancel()
-		return nil, errors.Join(fmt.Errorf("outbox %s: %w", dir, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("outbox %s: %w", dir, err), closeDB(db, file, err))
 	}
 	return s, nil
 }
 
 // load counts what the file holds, and so reads all of it once.
 func (s *Store) load() error {
-	return guardFaults(func() error {
-		return s.db.View(func(tx *bolt.Tx) error {
-			return scan(tx, func(dependency string, dead bool, r record) {
-				q := s.queue(dependency)
-				if dead {
-					q.dead++
-				} else {
-					q.waiting++
-				}
-				s.used.entries++
-				s.used.bytes += int64(len(r.Payload))
-			})
+	return s.view(func(tx *bolt.Tx) error {
+		return scan(tx, func(dependency string, dead bool, r record) {
+			q := s.queue(dependency)
+			if dead {
+				q.dead++
+			} else {
+				q.waiting++
+			}
+			s.used.entries++
+			s.used.bytes += int64(len(r.Payload))
 		})
 	})
+}
+
+// update runs f in a transaction. bbolt panics over damaged files, and may then
+// still hold its locks: nobody gets to them after that.
+func (s *Store) update(f func(*bolt.Tx) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.damage != nil {
+		return s.damage
+	}
+	err := guardFaults(func() error { return s.db.Update(f) })
+	if errors.Is(err, errDamagedFile) {
+		s.damage = err
+	}
+	return err
+}
+
+// view runs f in a transaction that only reads.
+func (s *Store) view(f func(*bolt.Tx) error) error {
+	return guardFaults(func() error { return s.db.View(f) })
 }
 
 // queue returns the queue of a dependency. Requires s.mu, or a store that
@@ -203,7 +229,7 @@ func (s *Store) Put(ctx context.Context, e resil.Entry) error {
 		return err
 	}
 	r := record{Method: e.Method, Key: key, At: time.Now().UTC(), Payload: e.Payload}
-	err := s.db.Batch(func(tx *bolt.Tx) error { return push(tx, queueBucket, e.Dependency, r) })
+	err := s.puts.push(e.Dependency, r)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,7 +274,7 @@ func (s *Store) reserve(dependency string, size int64) error {
 func (s *Store) dropOldest(dependency string) error {
 	var lost record
 	var found bool
-	err := s.db.Update(func(tx *bolt.Tx) (err error) {
+	err := s.update(func(tx *bolt.Tx) (err error) {
 		var id uint64
 		id, lost, found, err = head(tx, dependency)
 		if !found || err != nil && !errors.Is(err, errCorrupt) {
@@ -408,7 +434,13 @@ func (s *Store) Close(ctx context.Context) error {
 		late = fmt.Errorf("outbox: deliveries still run: %w", context.Cause(ctx))
 	}
 	s.mu.Lock()
+	again := s.closed
 	s.closed = true
 	s.mu.Unlock()
-	return errors.Join(late, s.db.Close())
+	if again {
+		return late
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return errors.Join(late, closeDB(s.db, s.file, s.damage))
 }

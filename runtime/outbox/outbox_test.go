@@ -52,7 +52,7 @@ func mustPut(t testing.TB, s *Store, dependency string, payloads ...string) {
 type receiver struct {
 	mu   sync.Mutex
 	got  []string
-	keys map[string][]string                                 // by payload
+	keys map[string][]string                                    // by payload
 	fail func(ctx context.Context, payload string, n int) error // n-th delivery of the payload, from 1
 }
 

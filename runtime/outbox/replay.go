@@ -126,7 +126,7 @@ func (q *queue) turn(last settlement, begin bool) (next settlement, found bool, 
 		return settlement{}, false, nil
 	}
 	var settled []settlement
-	err = q.store.db.Update(func(tx *bolt.Tx) error {
+	err = q.store.update(func(tx *bolt.Tx) error {
 		ok, err := q.settle(tx, last)
 		if err != nil {
 			return err
