@@ -172,7 +172,7 @@ func (c *command) configuration() (config.Config, error) {
 		if name = config.Find(c.dir); name == "" {
 			return config.Config{}, nil
 		}
-		name = report.Relative(c.dir, name)
+		name = report.Short(c.dir, name)
 	}
 	return config.Read(name, names(c.suite))
 }
@@ -199,7 +199,7 @@ func (c *command) mend(findings []finding.Finding) ([]finding.Finding, error) {
 	}
 	for _, f := range plan.Files {
 		if c.diff {
-			fmt.Fprint(c.stdout, f.Diff(func(name string) string { return report.Relative(c.dir, name) }))
+			fmt.Fprint(c.stdout, f.Diff(func(name string) string { return report.Short(c.dir, name) }))
 			continue
 		}
 		if err := os.WriteFile(f.Name, f.New, 0o644); err != nil {
@@ -288,7 +288,7 @@ func (c *command) repository() string {
 // problem prints what is wrong with a package or with the run. Positions are
 // shown as findings are.
 func (c *command) problem(err error) {
-	fmt.Fprintf(c.stderr, "%s\n", driver.Describe(err, func(filename string) string { return report.Relative(c.dir, filename) }))
+	fmt.Fprintf(c.stderr, "%s\n", driver.Describe(err, func(filename string) string { return report.Short(c.dir, filename) }))
 }
 
 // writeFile writes a file as a whole: it is not touched if write fails.

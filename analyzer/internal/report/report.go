@@ -25,13 +25,31 @@ type Rule struct {
 }
 
 // Relative returns filename relative to base if it lies below it, and as it is
-// otherwise.
+// otherwise. Symbolic links in filename are followed if that brings it there.
 func Relative(base, filename string) string {
-	rel, err := filepath.Rel(base, filename)
-	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return filename
+	if rel, ok := below(base, filename); ok {
+		return rel
 	}
-	return rel
+	if resolved, err := filepath.EvalSymlinks(filename); err == nil {
+		if rel, ok := below(base, resolved); ok {
+			return rel
+		}
+	}
+	return filename
+}
+
+func below(base, filename string) (string, bool) {
+	rel, err := filepath.Rel(base, filename)
+	return rel, err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// Short returns filename relative to base if that is shorter, as the go command
+// prints names.
+func Short(base, filename string) string {
+	if rel, err := filepath.Rel(base, filename); err == nil && len(rel) < len(filename) {
+		return rel
+	}
+	return filename
 }
 
 // Text writes findings one to a line as file:line:col: message (rule), related
@@ -79,6 +97,6 @@ func (p *printer) place(pos, end token.Position, message string) {
 }
 
 func position(dir string, pos token.Position) string {
-	pos.Filename = Relative(dir, pos.Filename)
+	pos.Filename = Short(dir, pos.Filename)
 	return pos.String()
 }

@@ -205,9 +205,6 @@ func physical(root string, pos, end token.Position, columns *columns) sarifPhysi
 // artifact returns the location of a file. GitHub rejects absolute URIs of
 // another root, so what lies outside the repository goes by its whole path.
 func artifact(root, filename string) sarifArtifact {
-	if resolved, err := filepath.EvalSymlinks(filename); err == nil {
-		filename = resolved
-	}
 	rel := Relative(root, filename)
 	if filepath.IsAbs(rel) {
 		return sarifArtifact{URI: fileURI(rel)}
