@@ -9,23 +9,28 @@ import (
 func TestItems(t *testing.T) {
 	s := open(t, quick())
 	t.Run("an item without a price gets the basic one", func(t *testing.T) {
+		s := s.on(t)
 		s.get("/items/mug").wants(http.StatusOK).is("price_cents", 520).is("", "")
 	})
 	t.Run("an item is added once", func(t *testing.T) {
+		s := s.on(t)
 		s.post("/items", `{"sku": "mug", "name": "Mug", "cost_cents": 400}`).wants(http.StatusConflict)
 	})
 	t.Run("what is not an item is refused", func(t *testing.T) {
+		s := s.on(t)
 		for _, body := range []string{"", "[]", `{"sku": "x"}`, `{"sku": "x", "name": "X", "cost_cents": 1, "colour": "red"}`, `{} {}`} {
 			s.post("/items", body).wants(http.StatusBadRequest)
 		}
 	})
 	t.Run("an unknown item is not found", func(t *testing.T) {
+		s := s.on(t)
 		s.get("/items/hat").wants(http.StatusNotFound)
 		s.get("/items/hat/stock").wants(http.StatusNotFound)
 		s.get("/items/hat/price-suggestion").wants(http.StatusNotFound)
 		s.get("/items/hat/description").wants(http.StatusNotFound)
 	})
 	t.Run("items come in pages", func(t *testing.T) {
+		s := s.on(t)
 		if got := s.get("/items?limit=1").wants(http.StatusOK).text; !strings.Contains(got, `"sku":"mug"`) {
 			t.Errorf("first page is %s", got)
 		}
@@ -36,6 +41,7 @@ func TestItems(t *testing.T) {
 		s.get("/items?limit=many").wants(http.StatusBadRequest)
 	})
 	t.Run("the second look comes from the cache", func(t *testing.T) {
+		s := s.on(t)
 		s.set("refuse", "db")
 		defer s.set("none", "db")
 		s.get("/items/mug").wants(http.StatusOK).is("", "")
@@ -53,26 +59,32 @@ func TestStock(t *testing.T) {
 func TestSales(t *testing.T) {
 	s := open(t, quick())
 	t.Run("an order sent twice is one sale", func(t *testing.T) {
+		s := s.on(t)
 		for range 2 {
 			s.order("first", 3).wants(http.StatusCreated).is("total_cents", 1560).is("receipt", "stored")
 		}
 		s.get("/items/mug/stock").is("on_hand", 97)
 	})
 	t.Run("the same key for another order is a conflict", func(t *testing.T) {
+		s := s.on(t)
 		s.order("first", 4).wants(http.StatusConflict)
 	})
 	t.Run("more than there are cannot be sold", func(t *testing.T) {
+		s := s.on(t)
 		s.order("greedy", 98).wants(http.StatusConflict).is("error", "out of stock")
 	})
 	t.Run("an order without a key works", func(t *testing.T) {
+		s := s.on(t)
 		s.post("/sales", `{"sku": "mug", "quantity": 1}`).wants(http.StatusCreated)
 	})
 	t.Run("nonsense is refused", func(t *testing.T) {
+		s := s.on(t)
 		s.order("none", 0).wants(http.StatusBadRequest)
 		s.order("a b", 1).wants(http.StatusBadRequest)
 		s.post("/sales", `{"sku": "hat", "quantity": 1}`).wants(http.StatusNotFound)
 	})
 	t.Run("sales are listed, the oldest first", func(t *testing.T) {
+		s := s.on(t)
 		got := s.get("/sales?limit=1").wants(http.StatusOK).text
 		if !strings.Contains(got, `"id":"first"`) {
 			t.Errorf("the first page is %s", got)
@@ -80,6 +92,7 @@ func TestSales(t *testing.T) {
 		s.get("/sales?after=first&limit=1").wants(http.StatusOK)
 	})
 	t.Run("each sale has its receipt", func(t *testing.T) {
+		s := s.on(t)
 		if got := s.get("/sales/first/receipt").wants(http.StatusOK).text; !strings.HasPrefix(got, "RECEIPT first\n") {
 			t.Errorf("the receipt is %q", got)
 		}

@@ -88,6 +88,11 @@ func openWith(t *testing.T, policies resil.Config, cfg config.Config) *shop {
 	return s
 }
 
+// on returns the shop as a subtest sees it.
+func (s *shop) on(t *testing.T) *shop {
+	return &shop{t: t, app: s.app, url: s.url}
+}
+
 // set flips the switches of dependencies.
 func (s *shop) set(fault standin.Fault, dependencies ...string) {
 	s.t.Helper()

@@ -90,15 +90,18 @@ func TestWithoutTheDatabaseTheShopIsReadOnly(t *testing.T) {
 	s.awaitLevel(resil.Minimal)
 
 	t.Run("what the cache remembers is shown", func(t *testing.T) {
+		s := s.on(t)
 		s.get("/items/mug/stock").wants(http.StatusOK).is("on_hand", 99).is("", "db=call")
 		s.get("/items?limit=5").wants(http.StatusOK).is("", "db=call")
 		s.get("/items/mug/price-suggestion").wants(http.StatusOK)
 	})
 	t.Run("what it does not remember is refused, not denied", func(t *testing.T) {
+		s := s.on(t)
 		refused(t, s.get("/items/hat"))
 		refused(t, s.get("/sales"))
 	})
 	t.Run("every write is refused at once", func(t *testing.T) {
+		s := s.on(t)
 		start := time.Now()
 		for _, r := range []reply{
 			s.order("during", 1),
@@ -112,9 +115,11 @@ func TestWithoutTheDatabaseTheShopIsReadOnly(t *testing.T) {
 		}
 	})
 	t.Run("receipts are still in the archive", func(t *testing.T) {
+		s := s.on(t)
 		s.get("/sales/before/receipt").wants(http.StatusOK)
 	})
 	t.Run("without the cache too this process remembers", func(t *testing.T) {
+		s := s.on(t)
 		s.set(standin.Refuse, "redis")
 		s.awaitDown("db", "redis")
 		s.get("/items/mug/stock").wants(http.StatusOK).is("on_hand", 99).is("", "db=stale")
@@ -122,6 +127,7 @@ func TestWithoutTheDatabaseTheShopIsReadOnly(t *testing.T) {
 		s.awaitDown("db")
 	})
 	t.Run("afterwards orders are taken again and none was lost or doubled", func(t *testing.T) {
+		s := s.on(t)
 		s.set(standin.None, "db")
 		s.awaitLevel(resil.Optimal)
 		s.order("during", 1).wants(http.StatusCreated)
@@ -148,11 +154,13 @@ func TestWithoutTheArchiveReceiptsWait(t *testing.T) {
 	s.post("/exports", "").wants(http.StatusCreated).is("filed", "deferred").is("sales", 2)
 
 	t.Run("a receipt that waits is written anew on demand", func(t *testing.T) {
+		s := s.on(t)
 		if got := s.get("/sales/late/receipt").wants(http.StatusOK).text; !strings.HasPrefix(got, "RECEIPT late\n") {
 			t.Errorf("the receipt is %q", got)
 		}
 	})
 	t.Run("all are delivered when the archive is back", func(t *testing.T) {
+		s := s.on(t)
 		s.set(standin.None, "s3")
 		s.await("both receipts in the archive", func() bool {
 			for _, id := range []string{"early", "late"} {

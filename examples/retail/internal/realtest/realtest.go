@@ -1,0 +1,172 @@
+//go:build linux
+
+// Package realtest gives tests real servers to talk to, each empty: a database,
+// a Redis database, a bucket, and Toxiproxy to put between.
+package realtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/resilgo/resil/tools/servers"
+
+	"github.com/resilgo/resil/examples/retail/internal/archive"
+)
+
+// Postgres returns the URL of a new, empty database.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	server := servers.Test(t, servers.Postgres)
+	admin, err := sql.Open("pgx", server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "retail_" + strings.ToLower(rand.Text()[:10])
+	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// The test's context is over by now.
+		if _, err := admin.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Error(err)
+		}
+		if err := admin.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return withPath(t, server.URL, name)
+}
+
+// Redis returns the URL of an empty Redis database.
+func Redis(t testing.TB) string {
+	t.Helper()
+	const ours = "9" // whatever others keep on the same server is in 0
+	address := withPath(t, servers.Test(t, servers.Redis).URL, ours)
+	options, err := redis.ParseURL(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	if err := client.FlushDB(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Close(); err != nil {
+		t.Error(err)
+	}
+	return address
+}
+
+// S3 returns where a new, empty bucket is.
+func S3(t testing.TB) archive.S3Config {
+	t.Helper()
+	server := servers.Test(t, servers.S3)
+	cfg := archive.S3Config{
+		Endpoint: server.URL, Region: "us-east-1", Bucket: "retail-" + strings.ToLower(rand.Text()[:10]),
+		AccessKey: servers.S3AccessKey, SecretKey: servers.S3SecretKey,
+	}
+	client := s3.New(s3.Options{
+		BaseEndpoint: aws.String(cfg.Endpoint), Region: cfg.Region, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, ""),
+	})
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(cfg.Bucket)}); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func withPath(t testing.TB, raw, path string) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + path
+	return u.String()
+}
+
+// Toxiproxy lays proxies between clients and servers and makes them misbehave.
+type Toxiproxy struct {
+	t   testing.TB
+	url string
+}
+
+// NewToxiproxy starts Toxiproxy.
+func NewToxiproxy(t testing.TB) *Toxiproxy {
+	t.Helper()
+	return &Toxiproxy{t: t, url: servers.Test(t, servers.Toxiproxy).URL}
+}
+
+// Front lays a proxy before the server that raw names and returns raw with the
+// proxy's address.
+func (x *Toxiproxy) Front(name, raw string) string {
+	x.t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	var proxy struct{ Listen string }
+	x.call(http.MethodPost, "/proxies", map[string]any{"name": name, "listen": "127.0.0.1:0", "upstream": u.Host, "enabled": true}, &proxy)
+	u.Host = proxy.Listen
+	return u.String()
+}
+
+// Refuse cuts the connections through a proxy and takes no new ones.
+func (x *Toxiproxy) Refuse(name string) {
+	x.t.Helper()
+	x.call(http.MethodPost, "/proxies/"+name, map[string]any{"enabled": false}, nil)
+}
+
+// Poison adds a toxic: "timeout" with timeout 0 lets nothing through,
+// "latency" delays, "reset_peer" resets, "limit_data" cuts after some bytes.
+func (x *Toxiproxy) Poison(name, toxic string, attributes map[string]any) {
+	x.t.Helper()
+	x.call(http.MethodPost, "/proxies/"+name+"/toxics", map[string]any{"type": toxic, "name": toxic, "attributes": attributes}, nil)
+}
+
+// Heal ends whatever was done to any proxy.
+func (x *Toxiproxy) Heal() {
+	x.t.Helper()
+	x.call(http.MethodPost, "/reset", nil, nil)
+}
+
+func (x *Toxiproxy) call(method, path string, body, answer any) {
+	x.t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(x.t.Context(), method, x.url+path, bytes.NewReader(text))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode >= 300 {
+		err = fmt.Errorf("status %d: %s", response.StatusCode, got)
+	}
+	if err == nil && answer != nil {
+		err = json.Unmarshal(got, answer)
+	}
+	if err != nil {
+		x.t.Fatalf("toxiproxy: %s %s: %v", method, path, err)
+	}
+}
