@@ -101,12 +101,12 @@ func pointless(all []*Directive, d *Directive, f, previous Fallback) (Problem, b
 		if e == d {
 			break
 		}
-		if other, ok := e.Value.(Fallback); ok && e.Target.Pos == d.Target.Pos && other.what() == f.what() {
-			return Problem{d.Pos, d.End, fmt.Sprintf("second fallback %s on %s; keep one", f.what(), d.Target.describe())}, true
+		if other, ok := e.Value.(Fallback); ok && e.Target.Pos == d.Target.Pos && other.What() == f.What() {
+			return Problem{d.Pos, d.End, fmt.Sprintf("second fallback %s on %s; keep one", f.What(), d.Target.describe())}, true
 		}
 	}
-	if previous.what() == "zero" {
-		return Problem{d.Pos, d.End, fmt.Sprintf("fallback %s is never tried, zero before it always answers; move zero to the end", f.what())}, true
+	if previous.What() == "zero" {
+		return Problem{d.Pos, d.End, fmt.Sprintf("fallback %s is never tried, zero before it always answers; move zero to the end", f.What())}, true
 	}
 	return Problem{}, false
 }

@@ -118,7 +118,7 @@ func (f Fallback) String() string {
 			w = append(w, "shared")
 		}
 	default:
-		w = append(w, f.what())
+		w = append(w, f.What())
 	}
 	w.count("limit", f.Limit)
 	return w.String()

@@ -477,8 +477,9 @@ func (a *args) staleKey(arg Arg, f *Fallback) {
 	f.Key = a.ref(element{arg.Value, arg.ValuePos, arg.End})
 }
 
-// what tells strategies apart when lines are compared.
-func (f Fallback) what() string {
+// What names the strategy as the line does, without its settings: "call=Func",
+// "stale", "zero".
+func (f Fallback) What() string {
 	switch {
 	case f.Call != nil:
 		return "call=" + f.Call.String()

@@ -11,9 +11,9 @@ var immutable = [][2]string{
 }
 
 // copyOf decides how a result is copied so that what is kept shares no memory
-// with what callers hold. pkg is the package that will do it. With why, there
+// with what callers hold. With why, there is
 // is no way.
-func copyOf(t types.Type, pkg *types.Package) (how CopyHow, why string) {
+func copyOf(t types.Type) (how CopyHow, why string) {
 	if why = references(t, 0); why == "" {
 		return CopyPlain, ""
 	}

@@ -23,9 +23,9 @@ func (s *scope) fallbacks() {
 			lines, own = defaults, false
 		}
 		for _, d := range lines {
-			f, reason, remedy := s.fallback(m, d)
-			if reason != "" {
-				s.passes(m, d, own, reason, remedy)
+			f, no := s.fallback(m, d)
+			if no != nil {
+				s.passes(m, d, own, no)
 				continue
 			}
 			used[d] = true
@@ -54,60 +54,52 @@ func (s *scope) unusedCalls(defaults []*directive.Directive, used map[*directive
 		if f.Call == nil || used[d] {
 			continue
 		}
-		fn, message := s.function(*f.Call)
 		for _, m := range s.i.Methods {
-			if !m.Guarded() || linesOf(m.Directives, directive.VerbFallback) != nil {
-				continue
+			if m.Guarded() && linesOf(m.Directives, directive.VerbFallback) == nil {
+				_, no := s.fallback(m, d)
+				s.b.keyf(d, "call", "call=%s fits no method of %s: %s", f.Call, s.i.Name, no)
+				break
 			}
-			if fn != nil {
-				_, message = s.standsIn(m, fn)
-			}
-			s.b.problemf(f.Call.Pos, f.Call.End(), "%s fits no method of %s: %s", f.Call, s.i.Name, message)
-			break
 		}
 	}
 }
 
-// fallback resolves one line for one method. With a reason it cannot apply.
-func (s *scope) fallback(m *Method, d *directive.Directive) (f Fallback, reason, remedy string) {
+// fallback resolves one line for one method, or says why it cannot apply.
+func (s *scope) fallback(m *Method, d *directive.Directive) (Fallback, *refusal) {
 	stated := d.Value.(directive.Fallback)
-	f = Fallback{Line: d, Spec: resil.Fallback{Strategy: stated.Strategy, TTL: stated.TTL, Max: stated.Max, Limit: stated.Limit}}
-	switch stated.Strategy {
-	case resil.StrategyCall:
-		if stated.Call == nil {
-			f.Method, f.Spec.Name = stated.Method, "."+stated.Method
-			reason, remedy = s.fallbackMethod(m, stated.Method)
-			return f, reason, remedy
-		}
+	f := Fallback{Line: d, Spec: resil.Fallback{Strategy: stated.Strategy, TTL: stated.TTL, Max: stated.Max, Limit: stated.Limit}}
+	var no *refusal
+	switch {
+	case stated.Method != "":
+		f.Method, f.Spec.Name = stated.Method, "."+stated.Method
+		no = s.fallbackMethod(m, stated.Method)
+	case stated.Strategy == resil.StrategyCall:
 		f.Spec.Name = stated.Call.String()
-		fn, message := s.function(*stated.Call)
-		if fn == nil {
-			return f, message, "name a function, or write call=.Method"
+		declare := fmt.Sprintf("declare func %s%s", stated.Call.Name, strings.TrimPrefix(s.show(m.Signature), "func"))
+		if f.Func, no = s.function(*stated.Call, declare); no == nil {
+			f.Cause, no = s.standsIn(m, f.Func)
 		}
-		f.Func = fn
-		f.Cause, message = s.standsIn(m, fn)
-		return f, message, "change its signature, or name another function"
-	case resil.StrategyStale:
-		reason, remedy = s.stale(m, stated, &f)
-	case resil.StrategyOutbox:
-		reason, remedy = outbox(m)
+	case stated.Strategy == resil.StrategyStale:
+		no = s.stale(m, stated, &f)
+	case stated.Strategy == resil.StrategyOutbox:
+		no = s.outbox(m)
 	}
-	return f, reason, remedy
+	return f, no
 }
 
 // fallbackMethod adds a method to the interface that the constructor takes.
-func (s *scope) fallbackMethod(m *Method, name string) (reason, remedy string) {
+func (s *scope) fallbackMethod(m *Method, name string) *refusal {
 	for _, known := range s.i.FallbackMethods {
 		if known.Name != name {
 			continue
 		}
 		if types.Identical(known.For.Signature, m.Signature) {
-			return "", ""
+			return nil
 		}
-		return fmt.Sprintf(".%s already stands in for %s, as %s", name, known.For.Name, s.show(known.For.Signature)), "use another name"
+		return refusef("use another name", ".%s already stands in for %s, as %s", name, known.For.Name, s.show(known.For.Signature))
 	}
 	s.i.FallbackMethods = append(s.i.FallbackMethods, FallbackMethod{Name: name, For: m})
-	return "", ""
+	return nil
 }
 
 func (s *scope) nameFallback() {
@@ -119,46 +111,47 @@ func (s *scope) nameFallback() {
 }
 
 // function resolves the name of a function.
-func (s *scope) function(ref directive.Ref) (*types.Func, string) {
-	obj, message := s.b.resolve(ref, s.file)
-	switch obj := obj.(type) {
-	case nil:
-		return nil, message
-	case *types.Func:
-		return obj, ""
-	case *types.TypeName:
-		return nil, fmt.Sprintf("%s is a type and not a function", ref)
-	default:
-		return nil, fmt.Sprintf("%s is a variable or constant and not a function", ref)
+func (s *scope) function(ref directive.Ref, otherwise string) (*types.Func, *refusal) {
+	obj, no := s.b.resolve(ref, s.file, otherwise)
+	if no != nil {
+		return nil, no
 	}
+	fn, ok := obj.(*types.Func)
+	if !ok {
+		what := "a variable or constant"
+		if _, ok := obj.(*types.TypeName); ok {
+			what = "a type"
+		}
+		return nil, refusef(otherwise, "%s is %s and not a function", ref, what)
+	}
+	return fn, nil
 }
 
 // standsIn checks the signature of a function that stands in for a method: its
 // parameters, possibly the cause, and its results.
-func (s *scope) standsIn(m *Method, fn *types.Func) (cause bool, wrong string) {
-	sig, wrong := s.instance(fn)
-	if wrong != "" {
-		return false, wrong
+func (s *scope) standsIn(m *Method, fn *types.Func) (cause bool, no *refusal) {
+	sig, no := s.instance(fn)
+	switch {
+	case no != nil:
+		return false, no
+	case types.Identical(sig, m.Signature):
+		return false, nil
+	case types.Identical(sig, withCause(m.Signature)):
+		return true, nil
 	}
-	if types.Identical(sig, m.Signature) {
-		return false, ""
-	}
-	if types.Identical(sig, withCause(m.Signature)) {
-		return true, ""
-	}
-	return false, fmt.Sprintf("%s is %s; %s wants %s, with an optional last parameter error", fn.Name(), s.show(sig), m.Name, s.show(m.Signature))
+	return false, refusef("want "+s.show(m.Signature)+", with an optional last parameter error", "%s is %s", fn.Name(), s.show(sig))
 }
 
 // instance returns the signature of a function; a generic one takes the
 // interface's type parameters.
-func (s *scope) instance(fn *types.Func) (*types.Signature, string) {
+func (s *scope) instance(fn *types.Func) (*types.Signature, *refusal) {
 	sig := fn.Type().(*types.Signature)
 	n := sig.TypeParams().Len()
 	if n == 0 {
-		return sig, ""
+		return sig, nil
 	}
 	if n != s.i.TypeParams.Len() {
-		return nil, fmt.Sprintf("%s has %d type parameters and %s has %d; want the same ones", fn.Name(), n, s.i.Name, s.i.TypeParams.Len())
+		return nil, refusef("give it the same ones", "%s takes %d type arguments and %s has %d type parameters", fn.Name(), n, s.i.Name, s.i.TypeParams.Len())
 	}
 	args := make([]types.Type, n)
 	for i := range args {
@@ -166,9 +159,9 @@ func (s *scope) instance(fn *types.Func) (*types.Signature, string) {
 	}
 	inst, err := types.Instantiate(nil, sig, args, true)
 	if err != nil {
-		return nil, fmt.Sprintf("%s does not take the type parameters of %s: %v", fn.Name(), s.i.Name, err)
+		return nil, refusef("give it the same constraints", "%s does not take the type parameters of %s: %v", fn.Name(), s.i.Name, err)
 	}
-	return inst.(*types.Signature), ""
+	return inst.(*types.Signature), nil
 }
 
 // withCause returns a method's signature with a last parameter error. What was
@@ -195,56 +188,94 @@ func (s *scope) qualify(p *types.Package) string {
 }
 
 // stale checks that answers can be kept: told apart by a key and copied.
-func (s *scope) stale(m *Method, stated directive.Fallback, f *Fallback) (reason, remedy string) {
-	if m.Kind == resil.Write {
-		return "it is marked write, and an old answer would hide that nothing was written", "use outbox or call="
-	}
-	if m.Command >= 0 {
-		return "its result is the command that ran, which cannot be kept", "use call="
+func (s *scope) stale(m *Method, stated directive.Fallback, f *Fallback) *refusal {
+	switch {
+	case m.Kind == resil.Write:
+		return &refusal{"it is marked write, and an old answer would hide that nothing was written", "use outbox or call="}
+	case m.Command >= 0:
+		return &refusal{"its result is the command that ran, which cannot be kept", "use call="}
+	case len(m.Results) == len(m.Errors):
+		return &refusal{"it has no answer to keep", "use call= or outbox"}
 	}
 	for i, r := range m.Results {
 		if types.Identical(r.Type, errorType) {
 			continue
 		}
-		how, why := copyOf(r.Type, s.i.Object.Pkg())
+		how, why := copyOf(r.Type)
 		if why != "" {
-			return fmt.Sprintf("its result %s cannot be copied: %s", types.TypeString(r.Type, s.qualify), why), "give it a Clone method, or use call="
+			return refusef("give it a Clone method, or use call=", "its result %s cannot be copied: %s", s.typeName(r.Type), why)
 		}
 		f.Copies = append(f.Copies, Copy{Result: i, How: how})
-	}
-	if len(f.Copies) == 0 {
-		return "it has no answer to keep", "use call= or outbox"
 	}
 	if stated.Key == nil {
 		return s.sharedKey(m)
 	}
-	fn, message := s.function(*stated.Key)
-	if fn == nil {
-		return message, "name a function"
+	fn, no := s.function(*stated.Key, "declare func "+stated.Key.Name+s.keyParams(m)+" string")
+	if no != nil {
+		return no
 	}
 	f.Key = fn
 	return s.key(m, fn)
 }
 
 // sharedKey checks that the arguments themselves can be the key.
-func (s *scope) sharedKey(m *Method) (reason, remedy string) {
+func (s *scope) sharedKey(m *Method) *refusal {
 	for i, p := range m.Params {
 		if i == m.Context {
 			continue
 		}
 		if _, basic := p.Type.Underlying().(*types.Basic); !basic || isTypeParam(p.Type) {
-			return fmt.Sprintf("its parameter %s %s is neither a scalar nor a string", nameOr(p.Name, "of type"), types.TypeString(p.Type, s.qualify)),
-				"write key=Func with a " + s.keySignature(m)
+			return refusef("write key=Func instead of shared, "+s.wantKey(m), "its parameter %s is neither a scalar nor a string", s.paramName(p))
 		}
 	}
-	return "", ""
+	return nil
 }
 
-func nameOr(name, otherwise string) string {
-	if name == "" || name == "_" {
-		return otherwise
+// key checks the signature of a key function.
+func (s *scope) key(m *Method, fn *types.Func) *refusal {
+	sig, no := s.instance(fn)
+	if no != nil {
+		return no
 	}
-	return name
+	same := types.Identical(sig.Params(), m.Signature.Params()) && sig.Variadic() == m.Signature.Variadic()
+	if !same || sig.Results().Len() != 1 {
+		return refusef(s.wantKey(m), "%s is %s", fn.Name(), s.show(sig))
+	}
+	result := sig.Results().At(0).Type()
+	if !types.Comparable(result) || types.IsInterface(result) && !isTypeParam(result) {
+		return refusef(s.wantKey(m), "%s returns %s, which need not be comparable", fn.Name(), s.typeName(result))
+	}
+	return nil
+}
+
+// wantKey is the remedy for a wrong key function.
+func (s *scope) wantKey(m *Method) string {
+	return "want func" + s.keyParams(m) + " string, or any comparable result"
+}
+
+// keyParams prints the parameters of a method's key function.
+func (s *scope) keyParams(m *Method) string {
+	sig := types.NewSignatureType(nil, nil, nil, m.Signature.Params(), nil, m.Signature.Variadic())
+	return strings.TrimPrefix(s.show(sig), "func")
+}
+
+// outbox checks that a call can be stored and made later.
+func (s *scope) outbox(m *Method) *refusal {
+	switch {
+	case m.Kind == resil.Read:
+		return &refusal{"it is marked read, and nobody waits for a read made later", "use stale= or call="}
+	case len(m.Results) != 1 || len(m.Errors) != 1:
+		return &refusal{"it has results beyond error, which a call made later cannot return", "use call="}
+	}
+	for i, p := range m.Params {
+		if i == m.Context {
+			continue
+		}
+		if why := encodable(p.Type); why != "" {
+			return refusef("take plain data", "its parameter %s cannot be stored as JSON: %s", s.paramName(p), why)
+		}
+	}
+	return nil
 }
 
 func isTypeParam(t types.Type) bool {
@@ -252,43 +283,12 @@ func isTypeParam(t types.Type) bool {
 	return ok
 }
 
-// key checks the signature of a key function.
-func (s *scope) key(m *Method, fn *types.Func) (reason, remedy string) {
-	sig, wrong := s.instance(fn)
-	if wrong != "" {
-		return wrong, "name another function"
-	}
-	same := types.Identical(sig.Params(), m.Signature.Params()) && sig.Variadic() == m.Signature.Variadic()
-	if !same || sig.Results().Len() != 1 {
-		return fmt.Sprintf("%s is %s; %s wants a %s", fn.Name(), s.show(sig), m.Name, s.keySignature(m)), "change its signature"
-	}
-	result := sig.Results().At(0).Type()
-	if !types.Comparable(result) || types.IsInterface(result) && !isTypeParam(result) {
-		return fmt.Sprintf("%s returns %s, which need not be comparable; %s wants a %s", fn.Name(), types.TypeString(result, s.qualify), m.Name, s.keySignature(m)), "return a string or a struct of scalars"
-	}
-	return "", ""
-}
+func (s *scope) typeName(t types.Type) string { return types.TypeString(t, s.qualify) }
 
-func (s *scope) keySignature(m *Method) string {
-	sig := types.NewSignatureType(nil, nil, nil, m.Signature.Params(), types.NewTuple(types.NewParam(0, nil, "", types.Typ[types.String])), m.Signature.Variadic())
-	return strings.TrimSpace(s.show(sig)) + ", or any other comparable result"
-}
-
-// outbox checks that a call can be stored and made later.
-func outbox(m *Method) (reason, remedy string) {
-	if m.Kind == resil.Read {
-		return "it is marked read, and nobody waits for a read made later", "use stale= or call="
+// paramName names a parameter in a message.
+func (s *scope) paramName(p Param) string {
+	if p.Name == "" || p.Name == "_" {
+		return "of type " + s.typeName(p.Type)
 	}
-	if len(m.Results) != len(m.Errors) || len(m.Errors) != 1 {
-		return "it has results beyond error, which a call made later cannot return", "use call="
-	}
-	for i, p := range m.Params {
-		if i == m.Context {
-			continue
-		}
-		if why := encodable(p.Type); why != "" {
-			return fmt.Sprintf("its parameter %s cannot be stored as JSON: %s", nameOr(p.Name, "of type "+p.Type.String()), why), "take plain data"
-		}
-	}
-	return "", ""
+	return p.Name + " " + s.typeName(p.Type)
 }

@@ -165,4 +165,7 @@ func joinRate(j *joint, old, stated *Setting[resil.Rate]) *Setting[resil.Rate] {
 	return &Setting[resil.Rate]{Value: merged, Lines: append(slices.Clone(old.Lines), line)}
 }
 
-func spellRate(r resil.Rate) string { return directive.Rate{Rate: r}.String() }
+func spellRate(r resil.Rate) string {
+	r.Burst = 0 // a key of its own
+	return directive.Rate{Rate: r}.String()
+}

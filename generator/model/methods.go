@@ -144,7 +144,7 @@ func (m *Method) judge() (plain, impossible string) {
 	}
 	for _, r := range m.Results {
 		if hasErr(r.Type) {
-			return "", "returns " + types.TypeString(r.Type, types.RelativeTo(m.Func.Pkg())) + ", whose Err() cannot be set, so a rejection has no way to the caller"
+			return "", "returns " + types.TypeString(r.Type, (*types.Package).Name) + ", whose Err() cannot be set, so a rejection has no way to the caller"
 		}
 	}
 	return "no error result", ""

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"fmt"
 	"go/ast"
 	"go/importer"
 	"go/parser"
@@ -105,55 +104,4 @@ func mustBuild(t testing.TB, src string) *Package {
 		t.Fatalf("unexpected problems:\n%s", strings.Join(lines(r.Problems), "\n"))
 	}
 	return r.Package
-}
-
-func TestSmoke(t *testing.T) {
-	r := build(t, `package shop
-
-import (
-	"context"
-	"database/sql"
-	"errors"
-	"io"
-)
-
-var ErrGone = errors.New("gone")
-
-// Prices tells prices.
-//
-//resil:guard openai criticality=high
-//resil:breaker failures=5 open=60s
-//resil:timeout 2s total=5s
-//resil:retry attempts=3
-//resil:errors ignore=ErrGone,sql.ErrNoRows,io.EOF
-//resil:plain Row no calls
-type Prices interface {
-	// Price is the price.
-	//
-	//resil:read
-	//resil:fallback call=Basic
-	Price(ctx context.Context, sku string) (int64, error)
-	//resil:write
-	Put(ctx context.Context, r io.Reader) error
-	Row(ctx context.Context) *sql.Row
-	Close() error
-	Len() int
-}
-
-func Basic(ctx context.Context, sku string, err error) (int64, error) { return 0, nil }
-`)
-	for _, l := range lines(r.Problems) {
-		fmt.Println("PROBLEM", l)
-	}
-	for _, l := range lines(r.Notes) {
-		fmt.Println("NOTE", l)
-	}
-	for _, f := range r.Package.Files {
-		for _, i := range f.Interfaces {
-			fmt.Printf("%s %s %s %q\n", i.Name, i.Decorator, i.Constructor, i.Doc)
-			for _, m := range i.Methods {
-				fmt.Printf("%s plain=%q kind=%v timeout=%v retry=%v fb=%v levels=%v worst=%v\n", m.Name, m.PlainReason, m.Kind, m.Timeout, m.Retry, m.Fallbacks, m.Levels, m.WorstCase)
-			}
-		}
-	}
 }

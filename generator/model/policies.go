@@ -64,40 +64,65 @@ func (s *scope) inForce(m *Method, verb directive.Verb) (line *directive.Directi
 
 // passes lets a line pass over a method that it cannot apply to: an error if
 // the author wrote it there, else a note.
-func (s *scope) passes(m *Method, line *directive.Directive, own bool, reason, remedy string) {
+func (s *scope) passes(m *Method, line *directive.Directive, own bool, no *refusal) {
 	if own {
-		s.b.linef(line, "%s on %s.%s cannot apply: %s; %s", line.Verb, s.i.Name, m.Name, reason, remedy)
+		s.b.keyf(line, mainKey(line), "%s on %s.%s cannot apply: %s", verbOf(line), s.i.Name, m.Name, no)
 		return
 	}
-	m.Passed = append(m.Passed, Passed{Line: line, Reason: reason})
-	s.b.notef(s.place(m), "%s.%s: %s does not apply: %s", s.i.Name, m.Name, verbOf(line), reason)
+	m.Passed = append(m.Passed, Passed{Line: line, Reason: no.reason})
+	s.b.notef(s.place(m), "%s.%s: %s does not apply: %s", s.i.Name, m.Name, verbOf(line), no.reason)
 }
 
-// verbOf names a line in a note.
-func verbOf(d *directive.Directive) string {
-	if d.Verb != directive.VerbFallback {
-		return string(d.Verb)
+// mainKey returns the key of a fallback line that its problems are about.
+func mainKey(d *directive.Directive) string {
+	f, ok := d.Value.(directive.Fallback)
+	switch {
+	case ok && f.Strategy == resil.StrategyCall:
+		return "call"
+	case ok && f.Strategy == resil.StrategyStale:
+		return "stale"
+	case ok:
+		return ""
 	}
-	return strings.TrimPrefix(d.Text, directive.Prefix)
+	return "whole line"
+}
+
+// verbOf names a line in a message: fallbacks by what they do.
+func verbOf(d *directive.Directive) string {
+	if f, ok := d.Value.(directive.Fallback); ok {
+		return "fallback " + f.What()
+	}
+	return string(d.Verb)
 }
 
 func (s *scope) timeout(m *Method) {
 	line, own := s.inForce(m, directive.VerbTimeout)
-	if line == nil {
+	no := unbounded(m)
+	switch {
+	case line == nil && no != nil:
+		s.b.notef(s.place(m), "%s.%s has no timeout, and none could apply: %s", s.i.Name, m.Name, no.reason)
+		return
+	case line == nil:
 		s.b.notef(s.place(m), "%s.%s has no timeout; add //resil:timeout DURATION", s.i.Name, m.Name)
 		return
-	}
-	if m.Context < 0 {
-		s.passes(m, line, own, "no context parameter", "add one, or remove the line")
+	case no != nil:
+		s.passes(m, line, own, no)
 		return
+	}
+	m.Timeout = &Setting[resil.Timeout]{Value: line.Value.(directive.Timeout).Timeout, Lines: []*directive.Directive{line}}
+}
+
+// unbounded says why no timeout can apply to m, nil if one can.
+func unbounded(m *Method) *refusal {
+	if m.Context < 0 {
+		return &refusal{"no context parameter", "add one, or remove the line"}
 	}
 	for _, r := range m.Streams {
 		if r.Tie == TieNone {
-			s.passes(m, line, own, "its result, "+r.What+", outlives the call", "remove the line and bound what the result does")
-			return
+			return &refusal{"its result, " + r.What + ", outlives the call", "remove the line and bound what the result does"}
 		}
 	}
-	m.Timeout = &Setting[resil.Timeout]{Value: line.Value.(directive.Timeout).Timeout, Lines: []*directive.Directive{line}}
+	return nil
 }
 
 func (s *scope) retry(m *Method) {
@@ -107,23 +132,23 @@ func (s *scope) retry(m *Method) {
 	}
 	retry := line.Value.(directive.Retry).Retry
 	if retry.Attempts > 1 { // 1 switches retries off, which applies everywhere
-		if reason, remedy := unrepeatable(m); reason != "" {
-			s.passes(m, line, own, reason, remedy)
+		if no := unrepeatable(m); no != nil {
+			s.passes(m, line, own, no)
 			return
 		}
 	}
 	m.Retry = &Setting[resil.Retry]{Value: retry, Lines: []*directive.Directive{line}}
 }
 
-// unrepeatable says why a call of m must not be made twice, "" if it may.
-func unrepeatable(m *Method) (reason, remedy string) {
+// unrepeatable says why a call of m must not be made twice, nil if it may.
+func unrepeatable(m *Method) *refusal {
 	if used := m.usedUp(); used != "" {
-		return used, "take something that can be read again, such as []byte, or remove the line"
+		return &refusal{used, "take something that can be read again, such as []byte, or remove the line"}
 	}
 	if !m.Retryable() {
-		return "not marked read or idempotent", "mark it //resil:read or //resil:idempotent if that is true, or remove the line"
+		return &refusal{"not marked read or idempotent", "mark it //resil:read or //resil:idempotent if that is true, or remove the line"}
 	}
-	return "", ""
+	return nil
 }
 
 func (s *scope) hedge(m *Method) {
@@ -131,16 +156,15 @@ func (s *scope) hedge(m *Method) {
 	if line == nil {
 		return
 	}
-	if m.Context < 0 {
-		s.passes(m, line, own, "no context parameter", "add one, or remove the line")
-		return
+	no := unrepeatable(m)
+	switch {
+	case m.Context < 0:
+		no = &refusal{"no context parameter", "add one, or remove the line"}
+	case no == nil && len(m.Streams) > 0:
+		no = &refusal{"its result, " + m.Streams[0].What + ", outlives the call, and those of the losers would leak", "remove the line"}
 	}
-	if reason, remedy := unrepeatable(m); reason != "" {
-		s.passes(m, line, own, reason, remedy)
-		return
-	}
-	if len(m.Streams) > 0 {
-		s.passes(m, line, own, "its result, "+m.Streams[0].What+", outlives the call, and those of the losers would leak", "remove the line")
+	if no != nil {
+		s.passes(m, line, own, no)
 		return
 	}
 	m.Hedge = &Setting[resil.Hedge]{Value: line.Value.(directive.Hedge).Hedge, Lines: []*directive.Directive{line}}
@@ -235,7 +259,7 @@ func (s *scope) addUp(m *Method) {
 	if timeout.Total == 0 || m.WorstCase <= timeout.Total {
 		return
 	}
-	s.b.keyf(m.Retry.Lines[0], "attempts", "attempts=%d on %s.%s can take %s (%d × %s and waits of %s), total is %s; want attempts=%d or less, or total=%s or more",
+	s.b.keyf(m.Retry.Lines[0], "attempts", "attempts=%d on %s.%s can take %s (%d × %s and waits of %s), total is %s; want at most attempts=%d, or total=%s or more",
 		retry.Attempts, s.i.Name, m.Name, short(m.WorstCase), retry.Attempts, short(timeout.Attempt),
 		short(m.WorstCase-time.Duration(retry.Attempts)*timeout.Attempt), short(timeout.Total), mostAttempts(retry, timeout), short(m.WorstCase))
 }

@@ -59,42 +59,49 @@ func importsOf(in Input) imports {
 	return x
 }
 
-// resolve finds what a reference in a directive of a file names. The message
-// says what is wrong and what to write instead.
-func (b *builder) resolve(ref directive.Ref, file *ast.File) (obj types.Object, message string) {
+// refusal says why something cannot be, and what to write instead.
+type refusal struct{ reason, remedy string }
+
+func refusef(remedy, format string, v ...any) *refusal {
+	return &refusal{fmt.Sprintf(format, v...), remedy}
+}
+
+func (r *refusal) String() string { return r.reason + "; " + r.remedy }
+
+// resolve finds what a reference in a directive of a file names. otherwise is
+// the remedy when nothing has a similar name.
+func (b *builder) resolve(ref directive.Ref, file *ast.File, otherwise string) (types.Object, *refusal) {
 	if ref.Path == "" {
 		if obj := b.pkg.Scope().Lookup(ref.Name); obj != nil {
-			return obj, ""
+			return obj, nil
 		}
 		for _, p := range b.imports.dots[file] {
 			if obj := p.Scope().Lookup(ref.Name); obj != nil && obj.Exported() {
-				return obj, ""
+				return obj, nil
 			}
 		}
-		return nil, fmt.Sprintf("no %s in package %s; %s", ref.Name, b.pkg.Name(), didYouMean(ref.Name, b.pkg.Scope().Names(), "declare it or write pkg."+ref.Name))
+		return nil, refusef(didYouMean(ref.Name, b.pkg.Scope().Names(), otherwise), "no %s in package %s", ref.Name, b.pkg.Name())
 	}
-	p, message := b.packageOf(ref, file)
-	if p == nil {
-		return nil, message
+	p, no := b.packageOf(ref, file)
+	if no != nil {
+		return nil, no
 	}
-	obj = p.Scope().Lookup(ref.Name)
+	obj := p.Scope().Lookup(ref.Name)
 	switch {
-	case p == b.pkg && obj != nil:
-		return obj, ""
-	case obj != nil && obj.Exported():
-		return obj, ""
+	case obj != nil && (p == b.pkg || obj.Exported()):
+		return obj, nil
 	case obj != nil:
-		return nil, fmt.Sprintf("%s is not exported by package %s; name something exported", ref.Name, p.Path())
+		return nil, refusef("name something exported", "%s is not exported by package %s", ref.Name, p.Path())
 	}
 	exported := slices.DeleteFunc(p.Scope().Names(), func(n string) bool { return !p.Scope().Lookup(n).Exported() })
-	return nil, fmt.Sprintf("no %s in package %s; %s", ref.Name, p.Path(), didYouMean(ref.Name, exported, "check the name"))
+	return nil, refusef(didYouMean(ref.Name, exported, "name something it exports"), "no %s in package %s", ref.Name, p.Path())
 }
 
 // packageOf finds the package of a qualified reference: by the name under
 // which a file imports it, the directive's own file first, or by import path.
-func (b *builder) packageOf(ref directive.Ref, file *ast.File) (*types.Package, string) {
+func (b *builder) packageOf(ref directive.Ref, file *ast.File) (*types.Package, *refusal) {
 	if p := b.imports.byFile[file][ref.Path]; p != nil {
-		return p, ""
+		return p, nil
 	}
 	var found []*types.Package
 	for _, f := range b.in.Files {
@@ -104,9 +111,10 @@ func (b *builder) packageOf(ref directive.Ref, file *ast.File) (*types.Package, 
 	}
 	switch {
 	case len(found) == 1:
-		return found[0], ""
+		return found[0], nil
 	case len(found) > 1:
-		return nil, fmt.Sprintf("%s is %s in one file and %s in another; write the import path, as in %s.%s", ref.Path, found[0].Path(), found[1].Path(), found[0].Path(), ref.Name)
+		return nil, refusef(fmt.Sprintf("write the import path, as in %s.%s", found[0].Path(), ref.Name),
+			"%s is %s in one file and %s in another", ref.Path, found[0].Path(), found[1].Path())
 	}
 	p := b.imports.byPath[ref.Path]
 	if p == nil && b.in.Import != nil {
@@ -114,15 +122,15 @@ func (b *builder) packageOf(ref directive.Ref, file *ast.File) (*types.Package, 
 	}
 	switch {
 	case p == nil && strings.Contains(ref.Path, "/"):
-		return nil, fmt.Sprintf("package %s of %s cannot be found; import it in a file of package %s, as in import _ %q", ref.Path, ref, b.pkg.Name(), ref.Path)
+		return nil, refusef(fmt.Sprintf("import it in a file of package %s, as in import _ %q", b.pkg.Name(), ref.Path), "package %s of %s cannot be found", ref.Path, ref)
 	case p == nil:
-		return nil, fmt.Sprintf("no file of package %s imports a package %s; import it, a blank import is enough, or write full/import/path.%s", b.pkg.Name(), ref.Path, ref.Name)
+		return nil, refusef("import it, a blank import is enough, or write full/import/path."+ref.Name, "no file of package %s imports a package %s", b.pkg.Name(), ref.Path)
 	case p.Name() == "main" && p != b.pkg:
-		return nil, fmt.Sprintf("package %s is a command and cannot be imported; move %s to a package", ref.Path, ref.Name)
+		return nil, refusef("move "+ref.Name+" to a package", "package %s is a command and cannot be imported", ref.Path)
 	case !visible(b.pkg.Path(), p.Path()):
-		return nil, fmt.Sprintf("package %s is internal to another tree; name something that package %s may import", ref.Path, b.pkg.Name())
+		return nil, refusef("name something that package "+b.pkg.Name()+" may import", "package %s is internal to another tree", ref.Path)
 	}
-	return p, ""
+	return p, nil
 }
 
 // visible applies the rule of internal packages.
@@ -147,9 +155,9 @@ func didYouMean(name string, candidates []string, otherwise string) string {
 // errorMatch resolves an error that a directive names.
 func (b *builder) errorMatch(ref directive.Ref, file *ast.File) (ErrorMatch, bool) {
 	end := ref.End()
-	obj, message := b.resolve(ref, file)
-	if obj == nil {
-		b.problemf(ref.Pos, end, "%s", message)
+	obj, no := b.resolve(ref, file, "declare it, or write pkg."+ref.Name)
+	if no != nil {
+		b.problemf(ref.Pos, end, "%s", no)
 		return ErrorMatch{}, false
 	}
 	match := ErrorMatch{Ref: ref, Object: obj}

@@ -33,9 +33,9 @@ func isPointerTo(t types.Type, path, name string) bool {
 // methodOf returns the signature of a method that can be called on a t, nil if
 // it has none.
 func methodOf(t types.Type, name string) *types.Signature {
-	obj, _, indirect := types.LookupFieldOrMethod(t, false, nil, name)
+	obj, _, _ := types.LookupFieldOrMethod(t, false, nil, name)
 	f, ok := obj.(*types.Func)
-	if !ok || indirect {
+	if !ok {
 		return nil
 	}
 	return f.Type().(*types.Signature)
@@ -132,12 +132,12 @@ func lives(t types.Type, depth int) string {
 	if depth > 3 { // deep enough for a slice of pointers to structs with a body
 		return ""
 	}
-	name := types.TypeString(t, func(p *types.Package) string { return p.Name() })
+	name := types.TypeString(t, (*types.Package).Name)
 	switch u := t.Underlying().(type) {
 	case *types.Chan:
 		return "a channel"
 	case *types.Signature:
-		return "a function"
+		return "a function or iterator"
 	case *types.Slice:
 		return lives(u.Elem(), depth+1)
 	case *types.Array:
@@ -222,7 +222,7 @@ func (m *Method) usedUp() string {
 		if what := consumed(p.Type, 0, false); what != "" {
 			name := p.Name
 			if name == "" || name == "_" {
-				name = "of type " + types.TypeString(p.Type, func(p *types.Package) string { return p.Name() })
+				name = "of type " + types.TypeString(p.Type, (*types.Package).Name)
 			}
 			return "parameter " + name + " is " + what + " and cannot be sent twice"
 		}
