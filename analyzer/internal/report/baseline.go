@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,16 +24,20 @@ type Key struct {
 	Package string `json:"package"`
 	Func    string `json:"func,omitempty"`
 	Callee  string `json:"callee,omitempty"`
-	// Message tells findings apart that call nothing.
+	// Message tells findings apart that call nothing. Places in it lack their
+	// line.
 	Message string `json:"message,omitempty"`
 }
+
+// place matches what a moved line changes in a message.
+var place = regexp.MustCompile(`(:|\bline )\d+(:\d+)*`)
 
 // KeyOf returns the key of a finding. Findings may share one, such as two calls
 // of the same function in one function.
 func KeyOf(f finding.Finding) Key {
 	k := Key{Rule: f.Rule, Package: f.Package, Func: f.Func, Callee: f.Callee}
 	if k.Callee == "" {
-		k.Message = f.Message
+		k.Message = place.ReplaceAllString(f.Message, "$1#")
 	}
 	return k
 }
