@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -20,6 +19,7 @@ func main() {
 	var o demo.Options
 	flag.BoolVar(&o.Fast, "fast", true, "shorten the waits of breakers, levels and health checks; -fast=false takes about ten minutes")
 	flag.BoolVar(&o.Serve, "serve", false, "keep the service running after the last act")
+	prepare := flag.Bool("prepare", true, "generate the guards and run resilvet first")
 	flag.StringVar(&o.Addr, "addr", "127.0.0.1:0", "`address` of the service; port 0 is a free one")
 	flag.IntVar(&o.Rate, "rate", 80, "requests per `second`")
 	flag.Parse()
@@ -29,8 +29,17 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := demo.Run(ctx, o, os.Stdout); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(ctx, *prepare, o); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
+}
+
+func run(ctx context.Context, prepare bool, o demo.Options) error {
+	if prepare {
+		if err := demo.Prepare(ctx, os.Stdout); err != nil {
+			return err
+		}
+	}
+	return demo.Run(ctx, o, os.Stdout)
 }

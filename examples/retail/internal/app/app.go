@@ -38,6 +38,7 @@ type App struct {
 	Operators http.Handler // for operators: live page, state, control, metrics
 
 	clients *clients
+	outbox  *outbox.Store
 }
 
 // New builds the service. It starts nothing but the stand-ins that cfg leaves
@@ -75,9 +76,9 @@ func assemble(cfg config.Config, raw *clients, policies resil.Config, options []
 		Logger:    policies.Logger,
 	})
 	if err != nil {
-		return nil, errors.Join(err, sys.Close(context.Background()))
+		return nil, errors.Join(err, box.Close(context.Background()))
 	}
-	return &App{System: sys, Shop: shop, Handler: api.New(shop, sys), Operators: operators, clients: raw}, nil
+	return &App{System: sys, Shop: shop, Handler: api.New(shop, sys), Operators: operators, clients: raw, outbox: box}, nil
 }
 
 // maxDeferred bounds one document that waits for the archive, in bytes; an
@@ -108,9 +109,9 @@ const fullBatch = 500
 // Start starts health checks and timers. No dependency needs to be up.
 func (a *App) Start(ctx context.Context) error { return a.System.Start(ctx) }
 
-// Close drains the guards, then releases connections and stand-ins.
+// Close drains the guards, then releases outbox, connections and stand-ins.
 func (a *App) Close(ctx context.Context) error {
-	return errors.Join(a.System.Close(ctx), a.clients.close())
+	return errors.Join(a.System.Close(ctx), a.outbox.Close(ctx), a.clients.close())
 }
 
 // Switches returns the switches of the embedded stand-ins, by dependency.

@@ -34,7 +34,9 @@ type Options struct {
 var ErrPromiseBroken = errors.New("the service broke a promise")
 
 // Run plays the demo and writes the story to w.
-func Run(ctx context.Context, o Options, w io.Writer) (err error) {
+func Run(ctx context.Context, o Options, w io.Writer) error { return perform(ctx, o, script, w) }
+
+func perform(ctx context.Context, o Options, acts []act, w io.Writer) (err error) {
 	data, err := os.MkdirTemp("", "retail-demo-")
 	if err != nil {
 		return err
@@ -81,6 +83,7 @@ func Run(ctx context.Context, o Options, w io.Writer) (err error) {
 		service: service,
 		crowd:   newCrowd(shop.url, o.Rate),
 		page:    page.url,
+		acts:    acts,
 	}
 	if err := p.run(ctx); err != nil || !o.Serve {
 		return err
@@ -147,6 +150,7 @@ type play struct {
 	service *app.App
 	crowd   *crowd
 	page    string // URL for operators
+	acts    []act
 
 	broken []string // promises
 }
@@ -164,9 +168,9 @@ func (p *play) run(ctx context.Context) error {
 		p.crowd.run(shopping)
 	}()
 
-	reports := make([]report, 0, len(script))
-	for n, a := range script {
-		reports = append(reports, p.perform(ctx, n+1, a))
+	reports := make([]report, 0, len(p.acts))
+	for n, a := range p.acts {
+		reports = append(reports, p.play(ctx, n+1, a))
 		if ctx.Err() != nil {
 			closeShop()
 			<-left
@@ -220,8 +224,8 @@ func (p *play) post(_ context.Context, path string, body any) error {
 	return err
 }
 
-// perform plays one act: break, watch, repair, watch.
-func (p *play) perform(ctx context.Context, n int, a act) report {
+// play plays one act: break, watch, repair, watch.
+func (p *play) play(ctx context.Context, n int, a act) report {
 	p.screen.heading(n, a.title, a.story)
 	p.screen.line("")
 	r := report{act: a, start: time.Now(), worst: resil.Optimal}

@@ -37,7 +37,7 @@ func (p *play) introduce() {
 // conclude shows the table and checks the promises.
 func (p *play) conclude(ctx context.Context, reports []report) error {
 	s := p.screen
-	s.heading(len(script)+1, "What happened", "")
+	s.heading(len(p.acts)+1, "What happened", "")
 	s.line("")
 	s.summary(reports)
 	s.line("")
@@ -129,7 +129,7 @@ func (p *play) audit(ctx context.Context) {
 // invite tells what to do with a service that keeps running.
 func (p *play) invite() {
 	s := p.screen
-	s.heading(len(script)+2, "Your turn", "")
+	s.heading(len(p.acts)+2, "Your turn", "")
 	s.line("")
 	s.line("   the shop         %s/items  /items/item-00/price-suggestion  /status", p.crowd.base)
 	s.line("   the live page    %s", p.page)
