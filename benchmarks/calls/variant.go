@@ -91,5 +91,5 @@ func loopUnderDeadline(get Getter) Loop {
 
 // All returns every variant, the reference first.
 func All() []Variant {
-	return append(bare(), peers()...)
+	return append(append(bare(), guarded()...), peers()...)
 }
