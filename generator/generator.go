@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/resilgo/resil/generator/internal/emit"
 	"github.com/resilgo/resil/generator/load"
@@ -131,21 +133,50 @@ func (g *generation) check() {
 // checkTypes reports why an interface does not type-check, and what its
 // decorator could not spell.
 func (g *generation) checkTypes(u *load.Unit, f *model.File, i *model.Interface) {
-	if !invalid(i) {
-		for _, m := range i.Methods {
-			if why := unnameable(m, u.Types); why != "" {
-				g.problem(g.position(i.Guard.Pos), fmt.Sprintf("%s.%s cannot be written in package %s: %s; guard an interface of your own without it", i.Name, m.Name, u.Types.Name(), why))
-			}
+	bad := g.invalid(i)
+	for _, m := range i.Methods {
+		if why := unnameable(m, u.Types); why != "" && len(bad) == 0 {
+			g.problem(g.position(i.Guard.Pos), fmt.Sprintf("%s.%s cannot be written in package %s: %s; guard an interface of your own without it", i.Name, m.Name, u.Types.Name(), why))
 		}
+	}
+	if len(bad) == 0 {
 		return
 	}
-	problems := u.Explain(declaration(f.Syntax, i.Name))
-	for _, p := range problems {
-		g.problem(p.Pos, p.Message)
+	var causes []load.Problem
+	if !u.Broken {
+		causes = u.Explain(declaration(f.Syntax, i.Name))
 	}
-	if len(problems) == 0 {
-		g.problem(g.position(i.Pos), fmt.Sprintf("%s mentions a type that cannot be found", i.Name))
+	for _, p := range causes {
+		// The go command has said better why an import fails.
+		if !strings.HasPrefix(p.Message, "could not import ") || !g.complained(p.Pos) {
+			g.problem(p.Pos, p.Message)
+		}
 	}
+	if u.Broken || len(causes) > 0 {
+		// With the causes told, what the model says of the methods is no news.
+		g.res.Problems = slices.DeleteFunc(g.res.Problems, func(p Message) bool { return bad[p.Pos] })
+	}
+}
+
+// complained reports whether there is a problem on the line of pos.
+func (g *generation) complained(pos token.Position) bool {
+	return slices.ContainsFunc(g.res.Problems, func(p Message) bool {
+		return p.Pos.Filename == pos.Filename && p.Pos.Line == pos.Line
+	})
+}
+
+// invalid returns the places of the methods that mention a type that did not
+// type-check.
+func (g *generation) invalid(i *model.Interface) map[token.Position]bool {
+	bad := make(map[token.Position]bool)
+	for _, m := range i.Methods {
+		walkTypes(m.Signature, func(t types.Type) {
+			if types.Unalias(t) == types.Typ[types.Invalid] {
+				bad[g.position(m.Pos)] = true
+			}
+		})
+	}
+	return bad
 }
 
 // render makes the files and type-checks them together with their packages.

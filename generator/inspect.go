@@ -66,18 +66,6 @@ func walkTypes(t types.Type, visit func(types.Type)) {
 	}
 }
 
-// invalid reports whether an interface mentions a type that did not
-// type-check.
-func invalid(i *model.Interface) bool {
-	found := false
-	for _, m := range i.Methods {
-		walkTypes(m.Signature, func(t types.Type) {
-			found = found || types.Unalias(t) == types.Typ[types.Invalid]
-		})
-	}
-	return found
-}
-
 // unnameable says why a decorator in the package self cannot spell the
 // signature of a method, "" if it can.
 func unnameable(m *model.Method, self *types.Package) string {

@@ -33,6 +33,10 @@ type Unit struct {
 	// generated code calls.
 	HasRuntime bool
 
+	// Broken reports whether the go command complains of the package itself,
+	// so that type errors are no news.
+	Broken bool
+
 	universe *universe
 	source   *source
 }
@@ -193,7 +197,7 @@ func (l *loader) unit(u *universe, p *packages.Package, targets []string) *Unit 
 	if len(s.syntax) > 0 {
 		return nil
 	}
-	unit := &Unit{Path: p.PkgPath, Folder: l.folders[filepath.Dir(targets[0])], universe: u, source: s}
+	unit := &Unit{Path: p.PkgPath, Folder: l.folders[filepath.Dir(targets[0])], Broken: len(p.Errors) > 0, universe: u, source: s}
 	for _, f := range s.files {
 		unit.Files = append(unit.Files, f.syntax)
 		if slices.Contains(targets, u.fset.File(f.syntax.FileStart).Name()) {

@@ -18,11 +18,8 @@ func fallbackImports(fb model.Fallback) []string {
 		paths = append(paths, "encoding/json")
 	case resil.StrategyStale:
 		for _, c := range fb.Copies {
-			switch c.How {
-			case model.CopySlice:
-				paths = append(paths, "slices")
-			case model.CopyMap:
-				paths = append(paths, "maps")
+			if path := cloners[c.How]; path != "" {
+				paths = append(paths, path)
 			}
 		}
 	}
@@ -65,7 +62,7 @@ func (m *method) with(carried, err string) jen.Code {
 		}
 	}
 	if m.outbox() {
-		m.argsType = m.names.take(m.Decorator + upperFirst(m.Name) + "Args")
+		m.argsType = m.names.take(lowerFirst(m.Decorator) + upperFirst(m.Name) + "Args")
 		fs.add("Outbox", m.encode())
 	}
 	return m.rt("With").Index(jen.Id(carried)).Add(lines("{", "}", ",", fs))
@@ -178,6 +175,12 @@ func (m *method) copies(carried string, fb *model.Fallback) jen.Code {
 		return nil
 	}
 	all := m.scope.take("answer")
+	fn := jen.Func().Params(jen.Id(all).Id(carried)).Id(carried)
+	if len(m.values) == 1 {
+		if path := cloners[fb.Copies[0].How]; path != "" {
+			return fn.Block(jen.Return(m.std(path, "Clone").Call(jen.Id(all))))
+		}
+	}
 	var body []jen.Code
 	for _, v := range m.values {
 		if h, ok := how[v.index]; ok {
@@ -189,17 +192,18 @@ func (m *method) copies(carried string, fb *model.Fallback) jen.Code {
 		}
 	}
 	body = append(body, jen.Return(jen.Id(all)))
-	return jen.Func().Params(jen.Id(all).Id(carried)).Id(carried).Block(body...)
+	return fn.Block(body...)
 }
+
+// cloners are the standard packages whose Clone copies a value.
+var cloners = map[model.CopyHow]string{model.CopySlice: "slices", model.CopyMap: "maps"}
 
 // copyOf returns the statement that makes a value its own copy.
 func (m *method) copyOf(how model.CopyHow, place string, t types.Type) jen.Code {
 	self := jen.Id(place)
 	switch how {
-	case model.CopySlice:
-		return self.Clone().Op("=").Add(m.std("slices", "Clone").Call(self))
-	case model.CopyMap:
-		return self.Clone().Op("=").Add(m.std("maps", "Clone").Call(self))
+	case model.CopySlice, model.CopyMap:
+		return self.Clone().Op("=").Add(m.std(cloners[how], "Clone").Call(self))
 	case model.CopyPointer:
 		c := m.scope.take("c")
 		return jen.If(self.Clone().Op("!=").Nil()).Block(
@@ -264,7 +268,8 @@ func (m *method) deferred() jen.Code {
 	holder := comment(fmt.Sprintf("%s are the arguments of a deferred call of %s.", m.argsType, m.Name)).
 		Type().Id(m.argsType + declared).Struct(items...).Line()
 
-	local := make(scope).with(m.scope)
+	local := make(scope)
+	local.reserve(m.receiver, m.argsType, m.imports.names["encoding/json"], "nil")
 	ctx, payload, args, err := local.take("ctx"), local.take("payload"), local.take("args"), local.take("err")
 	var handed []jen.Code
 	for i := range m.Params {

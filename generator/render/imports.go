@@ -32,7 +32,7 @@ type imports struct {
 func newImports(self string, packages map[string]string, source *ast.File, taken scope) *imports {
 	im := &imports{self: self, names: make(map[string]string), alias: make(map[string]bool), used: make(map[string]bool)}
 	theirs := aliases(source)
-	for _, path := range slices.SortedFunc(maps.Keys(packages), comparePaths) {
+	for _, path := range slices.SortedFunc(maps.Keys(packages), im.compare) {
 		own := packages[path]
 		name := taken.take(wishes(path, own, theirs[path])...)
 		im.names[path] = name
@@ -82,9 +82,9 @@ func aliases(f *ast.File) map[string]string {
 	return names
 }
 
-// comparePaths orders the standard library before everything else.
-func comparePaths(a, b string) int {
-	if x, y := standard(a), standard(b); x != y {
+// compare orders the standard library before everything else.
+func (im *imports) compare(a, b string) int {
+	if x, y := im.standard(a), im.standard(b); x != y {
 		if x {
 			return -1
 		}
@@ -94,10 +94,11 @@ func comparePaths(a, b string) int {
 }
 
 // standard reports whether a path is of the standard library, as gofumpt
-// judges: its first element has no dot and is not the module of an example.
-func standard(path string) bool {
+// judges: its first element has no dot and is not that of the own module.
+func (im *imports) standard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
-	return !strings.Contains(first, ".")
+	own, _, _ := strings.Cut(im.self, "/")
+	return !strings.Contains(first, ".") && first != own
 }
 
 // name returns what the file calls a package, and notes that it is used.
@@ -122,9 +123,9 @@ func (im *imports) qualify(p *types.Package) string {
 func (im *imports) decl() jen.Code {
 	var specs []jen.Code
 	var before string
-	for _, path := range slices.SortedFunc(maps.Keys(im.used), comparePaths) {
+	for _, path := range slices.SortedFunc(maps.Keys(im.used), im.compare) {
 		spec := jen.Null()
-		if before != "" && standard(before) && !standard(path) {
+		if before != "" && im.standard(before) && !im.standard(path) {
 			spec = spec.Line()
 		}
 		if im.alias[path] {

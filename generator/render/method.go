@@ -187,12 +187,12 @@ func nameForNamed(o *types.TypeName) string {
 // signature returns the parameters and results.
 func (m *method) signature() jen.Code {
 	var params []jen.Code
-	for i, p := range m.Params {
-		t := m.typ(p.Type)
-		if m.Variadic && i == len(m.Params)-1 {
-			t = "..." + m.typ(p.Type.(*types.Slice).Elem())
+	for i := 0; i < len(m.Params); {
+		t, names := m.paramType(i), []jen.Code{jen.Id(m.params[i])}
+		for i++; i < len(m.Params) && m.paramType(i) == t; i++ {
+			names = append(names, jen.Id(m.params[i]))
 		}
-		params = append(params, jen.Id(m.params[i]).Id(t))
+		params = append(params, jen.List(names...).Id(t))
 	}
 	code := jen.Params(params...)
 	switch len(m.Results) {
@@ -207,6 +207,15 @@ func (m *method) signature() jen.Code {
 		code.Params(results...)
 	}
 	return code
+}
+
+// paramType returns the type of a parameter as a declaration has it.
+func (m *method) paramType(i int) string {
+	t := m.Params[i].Type
+	if m.Variadic && i == len(m.Params)-1 {
+		return "..." + m.typ(t.(*types.Slice).Elem())
+	}
+	return m.typ(t)
 }
 
 // header returns the method's declaration up to its body.
