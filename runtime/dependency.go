@@ -1,8 +1,17 @@
 package resil
 
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync/atomic"
+)
+
 // Policy is one policy of a dependency that is guarded without an interface:
 // [Breaker], [Timeout], [Retry], [Bulkhead], [Rate], [Hedge], [Criticality],
-// [Errors], [DownAt], [Kind], [Operation], [Idempotent] and [Actions].
+// [Errors], [DownAt], [Kind], [Operation], [Idempotent], [Actions] and, for
+// [DoWith], [Fallback].
 type Policy interface{ policy(*doSpec) }
 
 // doSpec collects the policies given to [System.Dependency].
@@ -40,4 +49,143 @@ func (p Kind) policy(s *doSpec)        { s.method.Kind = p }
 func (p Idempotent) policy(s *doSpec)  { s.method.Idempotent = bool(p) }
 func (p Operation) policy(s *doSpec)   { s.method.Name = string(p) }
 func (p Actions) policy(s *doSpec)     { s.stated = p }
+func (p Fallback) policy(s *doSpec)    { s.method.Fallbacks = append(s.method.Fallbacks, p) }
 func (p Errors) policy(s *doSpec)      { s.method.Ignore, s.method.Failure = p.Ignore, p.Failure }
+
+// Dependency is a dependency guarded without an interface: the handle that
+// [Do] takes.
+type Dependency struct {
+	dep *dependency
+	op  *operation
+}
+
+// operation is what one or more handles run. Its method changes when a later
+// handle states policies that earlier ones left open.
+type operation struct{ method atomic.Pointer[Method] }
+
+// doInterface is the interface under which operations of [Do] are registered.
+const (
+	doInterface      = "resil.Do"
+	defaultOperation = "do"
+)
+
+// Dependency returns the handle of a dependency, with the policies of one
+// operation. Policies not given are inherited from other guards and handles of
+// the same name; given again they must be the same. What cannot work is an
+// error from Start, and a panic after it. Handles are meant to be kept.
+func (s *System) Dependency(name string, policies ...Policy) *Dependency {
+	spec := doSpec{
+		guard:  GuardSpec{Dependency: name, Interface: doInterface, Position: "handle " + strconv.Quote(name)},
+		method: MethodSpec{Name: defaultOperation},
+	}
+	for _, p := range policies {
+		p.policy(&spec)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, err := s.handle(spec)
+	s.trouble(err)
+	return d
+}
+
+// handle does what Dependency does. Requires mu.
+func (s *System) handle(spec doSpec) (*Dependency, error) {
+	d := s.dependency(spec.guard.Dependency)
+	g := d.guards[doInterface]
+	var err error
+	if g == nil {
+		g, err = s.guard(spec.guard)
+	} else {
+		err = g.complete(spec.guard)
+	}
+	op := d.operations[spec.method.Name]
+	if op == nil {
+		op = new(operation)
+		d.operations[spec.method.Name] = op
+	}
+	m := op.method.Load()
+	switch {
+	case m == nil:
+		m, e := g.method(spec.finish())
+		op.method.Store(m)
+		return &Dependency{dep: d, op: op}, errors.Join(err, e)
+	default:
+		merged, e := spec.complete(m.spec)
+		if e == nil && !sameMethod(m.spec, merged) {
+			delete(g.methods, merged.Name)
+			d.methods = slices.DeleteFunc(d.methods, func(o *Method) bool { return o == m })
+			m, e = g.method(merged)
+			op.method.Store(m)
+		}
+		return &Dependency{dep: d, op: op}, errors.Join(err, e)
+	}
+}
+
+// finish returns the method's spec: a retry or hedge that is stated for an
+// unmarked operation is its author's word that it may be repeated.
+func (s doSpec) finish() MethodSpec {
+	m := s.method
+	if m.Kind == Unmarked && (m.Retry != nil || m.Hedge != nil) {
+		m.Idempotent = true
+	}
+	m.Levels, _ = MergeActions(DefaultActions(m.Kind, m.Essential, m.Fallbacks), s.stated)
+	return m
+}
+
+// complete returns the spec of an operation registered as old, with what s adds.
+func (s doSpec) complete(old MethodSpec) (MethodSpec, error) {
+	var p problems
+	merged := old
+	inherit(&p, "kind", &merged.Kind, s.method.Kind)
+	inherit(&p, "idempotent", &merged.Idempotent, s.method.Idempotent)
+	inherit(&p, "timeout", &merged.Timeout.Attempt, s.method.Timeout.Attempt)
+	inherit(&p, "total", &merged.Timeout.Total, s.method.Timeout.Total)
+	inheritPointer(&p, "retry", &merged.Retry, s.method.Retry)
+	inheritPointer(&p, "hedge", &merged.Hedge, s.method.Hedge)
+	if s.method.Ignore != nil {
+		merged.Ignore = s.method.Ignore
+	}
+	if s.method.Failure != nil {
+		merged.Failure = s.method.Failure
+	}
+	if len(s.method.Fallbacks) > 0 {
+		if len(merged.Fallbacks) > 0 && !slices.Equal(merged.Fallbacks, s.method.Fallbacks) {
+			p.add("fallbacks differ from those stated before")
+		}
+		merged.Fallbacks = s.method.Fallbacks
+	}
+	if s.stated == (Actions{}) && merged.Kind == old.Kind && len(merged.Fallbacks) == len(old.Fallbacks) {
+		return merged, s.in(p)
+	}
+	return doSpec{method: merged, stated: s.stated}.finish(), s.in(p)
+}
+
+func (s doSpec) in(p problems) error {
+	if err := p.join(); err != nil {
+		return fmt.Errorf("dependency %q, operation %q: %w", s.guard.Dependency, s.method.Name, err)
+	}
+	return nil
+}
+
+// inherit sets *have to stated, if that is stated and the other is not; two
+// different values are a problem.
+func inherit[T comparable](p *problems, key string, have *T, stated T) {
+	var zero T
+	switch {
+	case stated == zero || stated == *have:
+	case *have == zero:
+		*have = stated
+	default:
+		p.add("%s=%v contradicts %s=%v", key, stated, key, *have)
+	}
+}
+
+func inheritPointer[T comparable](p *problems, key string, have **T, stated *T) {
+	switch {
+	case stated == nil:
+	case *have == nil:
+		*have = stated
+	case **have != *stated:
+		p.add("%s %+v contradicts %+v", key, *stated, **have)
+	}
+}

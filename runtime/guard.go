@@ -1,6 +1,15 @@
 package resil
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
 
 // With holds what stands in for the client. Its functions are called on the
 // caller's goroutine and not kept.
@@ -14,4 +23,219 @@ type With[T any] struct {
 	Copy func(T) T
 	// Outbox encodes the arguments for StrategyOutbox. nil = none.
 	Outbox func() ([]byte, error)
+}
+
+// Guard is one guarded interface of a [System].
+type Guard struct {
+	sys     *System
+	dep     *dependency
+	spec    GuardSpec
+	falling atomic.Int32 // fallbacks under way
+	probe   atomic.Pointer[func(context.Context) error]
+	methods map[string]*Method // guarded by sys.mu
+}
+
+// Method is one guarded method of a [Guard].
+type Method struct {
+	sys    *System
+	dep    *dependency
+	guard  *Guard
+	spec   MethodSpec // immutable
+	conf   atomic.Pointer[methodConf]
+	budget budget
+	own    limits         // guarded by sys.mu; its parts are safe for concurrent use
+	kept   *staleAnswers  // nil without StrategyStale
+	stats  *methodCounter // nil until metrics are on; guarded by sys.mu, read through conf
+
+	falling    []atomic.Int32               // per fallback: how many run
+	rejections [5]atomic.Pointer[rejection] // by Outcome-OutcomeOpen
+}
+
+// limits are a dependency's or a method's bulkhead and rate limiter, which keep
+// their counts when they are configured anew.
+type limits struct {
+	bulkhead *bulkhead
+	rate     *rate.Limiter
+}
+
+func (l *limits) configure(b *Bulkhead, r *Rate) {
+	switch {
+	case b == nil:
+		l.bulkhead = nil
+	case l.bulkhead == nil:
+		l.bulkhead = newBulkhead(*b)
+	default:
+		l.bulkhead.configure(*b)
+	}
+	if r == nil {
+		l.rate = nil
+		return
+	}
+	d := r.WithDefaults()
+	limit := rate.Limit(float64(d.N) / d.Per.Seconds())
+	if l.rate == nil {
+		l.rate = rate.NewLimiter(limit, d.Burst)
+		return
+	}
+	l.rate.SetLimit(limit)
+	l.rate.SetBurst(d.Burst)
+}
+
+// methodConf is what one call needs to know, computed whenever a policy
+// changes. It is immutable.
+type methodConf struct {
+	method    *Method
+	calm      uint32 // bit w set: at system word w a call may go straight to the client
+	timeout   Timeout
+	retry     Retry // defaults filled in
+	hedge     Hedge // defaults filled in
+	retries   bool
+	hedges    bool
+	clock     bool          // every attempt reads the clock
+	slow      time.Duration // 0 = nothing is slow
+	levels    Actions
+	fallbacks []Fallback // defaults filled in
+	stale     *staleAnswers
+	bulkheads [2]*bulkhead // shared, own
+	rates     [2]*rate.Limiter
+	stats     *methodCounter // nil = not metered
+	metered   bool
+}
+
+// Guard registers the guard of an interface; generated constructors call it.
+// Guards of one dependency complete each other; when two state different
+// values, Start returns an error that names both places, and after Start Guard
+// panics with it. Registering the same interface again returns the same guard.
+func (s *System) Guard(spec GuardSpec) *Guard {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, err := s.guard(spec)
+	s.trouble(err)
+	return g
+}
+
+// guard does what Guard does. Requires mu.
+func (s *System) guard(spec GuardSpec) (*Guard, error) {
+	err := spec.validate()
+	if err != nil { // what is wrong is reported and must not act
+		spec = GuardSpec{Dependency: spec.Dependency, Interface: spec.Interface, Position: spec.Position}
+	}
+	d := s.dependency(spec.Dependency)
+	if g := d.guards[spec.Interface]; g != nil {
+		if err == nil && !reflect.DeepEqual(g.spec, spec) {
+			err = g.spec.contradicts(spec)
+		}
+		return g, err
+	}
+	for _, other := range d.order {
+		err = errors.Join(err, other.spec.contradicts(spec))
+	}
+	g := &Guard{sys: s, dep: d, spec: spec, methods: map[string]*Method{}}
+	d.guards[spec.Interface] = g
+	d.order = append(d.order, g)
+	d.configure()
+	return g, err
+}
+
+// Method registers a method of the guard and returns its handle; generated
+// constructors call it. Registering it again returns the same handle.
+func (g *Guard) Method(spec MethodSpec) *Method {
+	s := g.sys
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, err := g.method(spec)
+	s.trouble(err)
+	return m
+}
+
+// method does what Method does. Requires sys.mu.
+func (g *Guard) method(spec MethodSpec) (*Method, error) {
+	place := g.spec.Interface + "." + spec.Name
+	if m := g.methods[spec.Name]; m != nil {
+		if !sameMethod(m.spec, spec) {
+			return m, fmt.Errorf("%s is registered twice with different policies (%s)", place, g.spec.Position)
+		}
+		return m, nil
+	}
+	var err error
+	if e := spec.validate(); e != nil { // what is wrong is reported and must not act
+		err = fmt.Errorf("%s: %w", place, e)
+		spec = MethodSpec{Name: spec.Name, Kind: spec.Kind, Essential: spec.Essential, NoContext: spec.NoContext}
+	}
+	if spec.Levels == (Actions{}) {
+		spec.Levels = DefaultActions(spec.Kind, spec.Essential, spec.Fallbacks)
+	}
+	m := &Method{sys: g.sys, dep: g.dep, guard: g, spec: spec, falling: make([]atomic.Int32, len(spec.Fallbacks))}
+	m.budget.fill()
+	for _, f := range spec.Fallbacks {
+		if f.Strategy == StrategyStale {
+			m.kept = &staleAnswers{max: f.WithDefaults().Max}
+		}
+	}
+	if g.sys.metered {
+		m.stats = newMethodCounter(len(spec.Fallbacks))
+	}
+	g.methods[spec.Name] = m
+	g.dep.methods = append(g.dep.methods, m)
+	g.dep.configure()
+	if g.sys.started {
+		err = errors.Join(err, g.dep.conflicts(g.sys.overrides.Dependencies[g.dep.name]))
+	}
+	return m, err
+}
+
+// sameMethod reports whether two specs state the same; functions, which cannot
+// be compared, are the same if both are there or both are not.
+func sameMethod(a, b MethodSpec) bool {
+	if (a.Ignore == nil) != (b.Ignore == nil) || (a.Failure == nil) != (b.Failure == nil) {
+		return false
+	}
+	a.Ignore, a.Failure, b.Ignore, b.Failure = nil, nil, nil, nil
+	if b.Levels == (Actions{}) {
+		b.Levels = a.Levels
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// Health makes probe a health check of the guard's dependency, past its
+// policies. The last probe given to a guard counts.
+func (g *Guard) Health(probe func(context.Context) error) {
+	if g.probe.Swap(&probe) != nil {
+		return
+	}
+	err := g.sys.addCheck(g.spec.Dependency, g.spec.Interface, func(ctx context.Context) error {
+		return (*g.probe.Load())(ctx)
+	}, HealthConfig{})
+	g.sys.mu.Lock()
+	defer g.sys.mu.Unlock()
+	g.sys.trouble(err)
+}
+
+// Replay gives the outbox the function that delivers deferred writes of m with
+// the raw client. Deliveries pass m's policies, but no fallback and no level.
+func (m *Method) Replay(f func(ctx context.Context, payload []byte) error) {
+	if m.sys.store == nil {
+		return // Start reports it
+	}
+	m.sys.store.Bind(m.dep.name, m.spec.Name, func(ctx context.Context, payload []byte) error {
+		_, err := deliver(ctx, m.conf.Load(), func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, f(ctx, payload)
+		})
+		return err
+	})
+}
+
+// deliver is one attempt of a deferred write: the level has nothing to say, and
+// the outbox itself repeats and keeps.
+func deliver(ctx context.Context, c *methodConf, do func(context.Context) (struct{}, error)) (struct{}, error) {
+	var s call
+	if err := ctx.Err(); err != nil {
+		return struct{}{}, err
+	}
+	plain := *c
+	plain.fallbacks, plain.stale = nil, nil
+	s.begin(ctx, &plain, 0)
+	s.action = ActOnce
+	v, err := attempt(&s, &s.arm, do)
+	return conclude(&s, v, err, nil)
 }

@@ -1,5 +1,10 @@
 package resil
 
+import (
+	"slices"
+	"strings"
+)
+
 // Snapshot is everything a metrics exporter needs at scrape time. All series
 // exist from the start; labels come from closed sets.
 type Snapshot struct {
@@ -44,4 +49,65 @@ type Histogram struct {
 	Counts []uint64  // cumulative, one per bound
 	Count  uint64
 	Sum    float64
+}
+
+// Metrics returns the numbers of the system. Calls are counted from the first
+// time it is called, which an exporter does when it is made: whoever needs no
+// metrics does not pay for them.
+func (s *System) Metrics() Snapshot {
+	var depth map[string]int
+	if s.store != nil {
+		depth = s.store.Depth()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.metered {
+		s.meter()
+	}
+	var snap Snapshot
+	for _, d := range *s.deps.Load() {
+		st := d.breaker.Status()
+		stats := DependencyStats{
+			Name: d.name, State: BreakerState(st.State), Up: !d.down.Load(),
+			Opened: st.Opened, NotPermitted: st.Refused,
+			OutboxDepth: depth[d.name], Methods: d.methodStats(),
+		}
+		for _, m := range stats.Methods {
+			stats.HasOutbox = stats.HasOutbox || slices.ContainsFunc(m.Fallbacks, func(f FallbackStats) bool { return f.Strategy == StrategyOutbox })
+		}
+		snap.Dependencies = append(snap.Dependencies, stats)
+	}
+	l := &s.levels
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	snap.Level, snap.Score = Level(l.engine.Level()), l.engine.Score()
+	snap.Transitions, snap.Recovery = l.transitions, l.recovery.export()
+	return snap
+}
+
+// meter makes all methods count. Requires mu.
+func (s *System) meter() {
+	s.metered = true
+	for _, d := range *s.deps.Load() {
+		for _, m := range d.methods {
+			m.stats = newMethodCounter(len(m.spec.Fallbacks))
+		}
+		d.configure()
+	}
+}
+
+// methodStats returns the numbers of d's methods; methods of the same name, in
+// several interfaces, are one. Requires sys.mu.
+func (d *dependency) methodStats() []MethodStats {
+	var all []MethodStats
+	for _, m := range d.methods {
+		i := slices.IndexFunc(all, func(o MethodStats) bool { return o.Name == m.spec.Name })
+		if i < 0 {
+			i = len(all)
+			all = append(all, MethodStats{Name: m.spec.Name})
+		}
+		m.stats.add(&all[i], m.spec.Fallbacks)
+	}
+	slices.SortFunc(all, func(a, b MethodStats) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }

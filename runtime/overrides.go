@@ -1,5 +1,13 @@
 package resil
 
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
 // Overrides change policies of a running system; package config reads them
 // from YAML. Everything not stated keeps what code and directives say.
 type Overrides struct {
@@ -31,4 +39,110 @@ type MethodOverride struct {
 	Rate     *Rate
 	Hedge    *Hedge
 	Levels   Actions // 0 = not stated
+}
+
+// Reload puts o in place of the overrides in force. Counters, breaker states
+// and queues survive. When o names an unknown dependency or method, or holds a
+// value that cannot work, alone or together with others, Reload returns all
+// such errors and nothing changes. Before Start names are not looked up: guards
+// may still come; Start does it then.
+func (s *System) Reload(o Overrides) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	errs := []error{o.validate()}
+	if s.started {
+		errs = append(errs, o.unknown(s))
+	}
+	errs = append(errs, s.conflicts(o))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("resil: %w", err)
+	}
+	s.overrides = o
+	for _, d := range *s.deps.Load() {
+		d.configure()
+	}
+	s.events.push(Change{Kind: ChangeReloaded, To: o.summary(), At: time.Now()})
+	return nil
+}
+
+func (o Overrides) summary() string {
+	if o.Disabled {
+		return "policies off"
+	}
+	return fmt.Sprintf("%d dependencies overridden", len(o.Dependencies))
+}
+
+// validate returns what is wrong with o whatever the guards say.
+func (o Overrides) validate() error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(o.Dependencies)) {
+		d := o.Dependencies[name]
+		err := GuardSpec{Dependency: name, Position: "override", Criticality: d.Criticality, Down: d.Down, Breaker: d.Breaker, Bulkhead: d.Bulkhead, Rate: d.Rate}.validate()
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// unknown returns an error for every name that no guard has. Requires s.mu.
+func (o Overrides) unknown(s *System) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(o.Dependencies)) {
+		d := s.find(name)
+		if d == nil {
+			errs = append(errs, fmt.Errorf("override of unknown dependency %q", name))
+			continue
+		}
+		for _, method := range slices.Sorted(maps.Keys(o.Dependencies[name].Methods)) {
+			if !slices.ContainsFunc(d.methods, func(m *Method) bool { return m.spec.Name == method }) {
+				errs = append(errs, fmt.Errorf("override of unknown method %q of dependency %q", method, name))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// conflicts returns what cannot work together under o. Requires s.mu.
+func (s *System) conflicts(o Overrides) error {
+	var errs []error
+	for _, d := range *s.deps.Load() {
+		errs = append(errs, d.conflicts(o.Dependencies[d.name]))
+	}
+	return errors.Join(errs...)
+}
+
+// conflicts returns what cannot work together in d under o. Requires sys.mu.
+func (d *dependency) conflicts(o DependencyOverride) error {
+	var p problems
+	for _, m := range d.methods {
+		e := m.effective(o)
+		if err := e.validate(); err != nil {
+			p.add("%s: %w", m.spec.Name, err)
+		}
+		if e.Levels != m.spec.Levels {
+			if _, falls := MergeActions(m.spec.Levels, o.Methods[m.spec.Name].Levels); falls != 0 {
+				p.add("%s: the action at %s is milder than at a better level", m.spec.Name, falls)
+			}
+		}
+	}
+	merged, longest := d.effective(o)
+	b := *merged.Breaker
+	p.include(b.Validate())
+	if windowed := b.Ratio > 0 || b.Slow > 0; windowed {
+		if b.Window < longest {
+			p.add("window=%s is shorter than the timeout of %s: calls would end outside the window they began in; want at least 4 × timeout", b.Window, longest)
+		}
+		if r := merged.Rate; r != nil {
+			r := r.WithDefaults()
+			if most := float64(r.N)*b.Window.Seconds()/r.Per.Seconds() + float64(r.Burst); most < float64(b.Min) {
+				p.add("min=%d can never be reached: the rate limit lets %.0f calls into a window of %s", b.Min, most, b.Window)
+			}
+		}
+	}
+	if err := p.join(); err != nil {
+		return fmt.Errorf("dependency %q: %w", d.name, err)
+	}
+	return nil
 }

@@ -339,4 +339,10 @@ func (p *problems) duration(key string, v time.Duration) {
 	}
 }
 
+func (p *problems) include(err error) {
+	if err != nil {
+		*p = append(*p, err)
+	}
+}
+
 func (p problems) join() error { return errors.Join(p...) }

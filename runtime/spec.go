@@ -1,6 +1,10 @@
 package resil
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // Generation1 is the handshake between generated code and this package:
 // generated code names it, so that it does not compile against a runtime too
@@ -39,7 +43,7 @@ type MethodSpec struct {
 	Failure    func(error) bool // errors=failure: counts although a default answer; nil = none
 	Fallbacks  []Fallback       // tried in order
 	Levels     Actions          // what the method does at each level
-	Streams    bool             // the result outlives the call; generated code ties cancel to its end with [Stream]
+	Streams    bool             // the result outlives the call; generated code ties cancel to its end with [CallStream]
 }
 
 // WorstCase returns the longest a call of m can take by its own policies, 0
@@ -56,4 +60,100 @@ func (m MethodSpec) WorstCase() time.Duration {
 		worst = min(worst, m.Timeout.Total)
 	}
 	return worst
+}
+
+// ValidName reports whether s can name a dependency: a lower-case letter, then
+// lower-case letters, digits, '-', '_' and '.'.
+func ValidName(s string) bool {
+	for i, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z':
+		case i > 0 && (c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'):
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= MaxName
+}
+
+// MaxName is the length of the longest name of a dependency.
+const MaxName = 100
+
+// validate returns every reason why g cannot work, joined and with its place.
+func (g GuardSpec) validate() error {
+	var p problems
+	if !ValidName(g.Dependency) {
+		p.add("%q is no name; want lower-case letters, digits, '-', '_' and '.', a letter first", g.Dependency)
+	}
+	if g.Criticality > Critical {
+		p.add("unknown criticality %d", g.Criticality)
+	}
+	if g.Down != 0 && !g.Down.Valid() {
+		p.add("unknown level %d", g.Down)
+	}
+	if g.Breaker != nil {
+		// Rules that need each other may stand in different guards of the
+		// dependency; whether they add up is asked of the whole.
+		b := *g.Breaker
+		if b.Slow == 0 && b.SlowRatio != 0 {
+			b.Slow = 1
+		}
+		if b.Ratio == 0 && b.Slow == 0 && b.Min != 0 {
+			b.Ratio = 1
+		}
+		p.include(b.Validate())
+	}
+	if g.Bulkhead != nil {
+		p.include(g.Bulkhead.Validate())
+	}
+	if g.Rate != nil {
+		p.include(g.Rate.Validate())
+	}
+	if err := p.join(); err != nil {
+		return fmt.Errorf("dependency %q (%s): %w", g.Dependency, g.Position, err)
+	}
+	return nil
+}
+
+// validate returns every reason why m cannot work, joined.
+func (m MethodSpec) validate() error {
+	errs := []error{m.Timeout.Validate()}
+	if m.Retry != nil {
+		errs = append(errs, m.Retry.Validate())
+		if m.Kind == Write && !m.Idempotent {
+			errs = append(errs, errors.New("retry of a write that is not idempotent"))
+		}
+	}
+	if m.Bulkhead != nil {
+		errs = append(errs, m.Bulkhead.Validate())
+	}
+	if m.Rate != nil {
+		errs = append(errs, m.Rate.Validate())
+	}
+	if m.Hedge != nil {
+		errs = append(errs, m.Hedge.Validate())
+		if m.Kind == Write && !m.Idempotent {
+			errs = append(errs, errors.New("hedge of a write that is not idempotent"))
+		}
+	}
+	for _, f := range m.Fallbacks {
+		if f.Strategy < StrategyCall || f.Strategy > StrategyOutbox {
+			errs = append(errs, fmt.Errorf("unknown fallback strategy %d", f.Strategy))
+		}
+		errs = append(errs, f.Validate())
+	}
+	if m.Levels != (Actions{}) {
+		for i, a := range m.Levels {
+			if a < ActCall || a > ActShed || i > 0 && a < m.Levels[i-1] {
+				errs = append(errs, fmt.Errorf("actions %v fall as levels worsen, or are unknown", m.Levels))
+				break
+			}
+		}
+	}
+	if m.Timeout.Total > 0 && m.Timeout.Attempt > 0 && m.Retry != nil {
+		if worst := m.Retry.WithDefaults().WorstCase(m.Timeout.Attempt); worst > m.Timeout.Total {
+			errs = append(errs, fmt.Errorf("%d attempts of %s and their waits may take %s, more than total=%s", m.Retry.Attempts, m.Timeout.Attempt, worst, m.Timeout.Total))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -1,6 +1,13 @@
 package resil
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/resilgo/resil/runtime/internal/breaker"
+	"github.com/resilgo/resil/runtime/internal/mono"
+)
 
 // BreakerState is the state of a dependency's breaker.
 type BreakerState uint8
@@ -106,4 +113,74 @@ type DependencyStatus struct {
 	InFlight    int          // calls in the shared bulkhead; 0 without one
 	Limits      GuardSpec    // effective policies, defaults filled in
 	Methods     []MethodSpec // effective policies, defaults filled in, sorted by name
+}
+
+// Status returns the state of the system, with effective policies. It changes
+// nothing: a recovery that is due but that no call, timer or [System.Level] has
+// noticed yet is not in it.
+func (s *System) Status() Status {
+	var depth map[string]int
+	if s.store != nil {
+		depth = s.store.Depth()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := Status{Disabled: s.overrides.Disabled, Started: s.started, Closed: s.closed}
+	now := mono.Now()
+	for _, d := range *s.deps.Load() {
+		st.Dependencies = append(st.Dependencies, d.status(now, depth[d.name]))
+	}
+	l := &s.levels
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	st.Level, st.Since, st.Score = Level(l.engine.Level()), l.since, l.engine.Score()
+	st.Reason, st.Forced = l.engine.Reason().String(), l.forced
+	for i, d := range *s.deps.Load() {
+		of := &st.Dependencies[i]
+		of.Healthy, of.CheckError, of.Forced = !d.ailing, d.sick, d.forced
+	}
+	return st
+}
+
+// status returns the state of d but for what levels.mu guards. Requires sys.mu.
+func (d *dependency) status(now mono.Time, waiting int) DependencyStatus {
+	b := d.breaker.Status()
+	st := DependencyStatus{
+		Name: d.name, Criticality: d.spec.Criticality, Down: d.spec.Down,
+		Up: !d.down.Load(), Breaker: BreakerState(b.State), Disabled: d.disabled,
+		Checked: d.checked.Load(), SlowShare: b.Share, Waiting: waiting, Limits: d.spec,
+	}
+	if b.State == breaker.Open && b.Forced == nil {
+		st.OpenUntil = mono.Wall(b.Until, now)
+	}
+	if d.shared.bulkhead != nil {
+		st.InFlight = int(d.shared.bulkhead.used.Load())
+	}
+	for _, m := range d.methods {
+		st.Methods = append(st.Methods, m.effective(d.sys.overrides.Dependencies[d.name]).withDefaults())
+	}
+	slices.SortStableFunc(st.Methods, func(a, b MethodSpec) int { return strings.Compare(a.Name, b.Name) })
+	return st
+}
+
+// withDefaults returns m with what its policies leave out filled in.
+func (m MethodSpec) withDefaults() MethodSpec {
+	if m.Retry != nil {
+		r := m.Retry.WithDefaults()
+		m.Retry = &r
+	}
+	if m.Rate != nil {
+		r := m.Rate.WithDefaults()
+		m.Rate = &r
+	}
+	if m.Hedge != nil {
+		h := m.Hedge.WithDefaults()
+		m.Hedge = &h
+	}
+	fallbacks := make([]Fallback, len(m.Fallbacks))
+	for i, f := range m.Fallbacks {
+		fallbacks[i] = f.WithDefaults()
+	}
+	m.Fallbacks = fallbacks
+	return m
 }

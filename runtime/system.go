@@ -1,8 +1,15 @@
 package resil
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/resilgo/resil/runtime/internal/health"
 )
 
 // CallerDeadline says how an attempt is judged in which the caller's own
@@ -34,8 +41,8 @@ type LevelConfig struct {
 	MaxStable      time.Duration // bound of Stable, which doubles while the level flaps (40s)
 	MinimalBelow   float64       // score below which the level is at least Minimal (50)
 	EmergencyBelow float64       // score below which it is Emergency while a critical dependency is down (30)
-	Several        int           // the score rule holds while this many are down (3) ...
-	SeveralCrit    int           // ... or this many critical ones (2)
+	Down           int           // the score rule holds while this many dependencies are down (3)
+	CriticalDown   int           // or this many critical ones (2)
 	Weights        [4]float64    // of Low, Medium, High, Critical in the score (1, 2, 3, 4)
 }
 
@@ -66,3 +73,171 @@ func WithOutbox(st Store) Option { return optionFunc(func(s *System) { s.store =
 
 // WithLogger makes l receive what Config.Logger would.
 func WithLogger(l *slog.Logger) Option { return optionFunc(func(s *System) { s.config.Logger = l }) }
+
+// System holds the dependencies of one process and the level that follows from
+// them. Make one with [New]; it is safe for concurrent use and must not be
+// copied. Usually there is one per process.
+type System struct {
+	word     atomic.Uint32 // level, and pending; see levels.go
+	levelGen atomic.Uint64 // changes with the level
+	due      atomic.Int64  // mono.Time at which something changes by time alone; valid while pending
+
+	config   Config
+	tracer   Tracer
+	injector Injector
+	store    Store
+	checks   *health.Scheduler
+	events   events
+	deps     atomic.Pointer[[]*dependency] // sorted by name, replaced as a whole
+	levels   levels
+
+	mu        sync.Mutex // guards what follows, and the registry's own fields
+	overrides Overrides
+	problems  []error // until Start
+	started   bool
+	closed    bool
+	metered   bool
+}
+
+// New returns a system with no dependencies at Optimal. It starts no goroutine.
+func New(config Config, options ...Option) (*System, error) {
+	s := &System{config: config}
+	for _, o := range options {
+		o.apply(s)
+	}
+	if err := s.config.prepare(); err != nil {
+		return nil, err
+	}
+	if err := s.config.Overrides.validate(); err != nil {
+		return nil, err
+	}
+	s.overrides = s.config.Overrides
+	s.deps.Store(new([]*dependency))
+	s.events.log = s.logChange
+	s.events.dropped = func(n int) {
+		s.contained(func() { s.logger().Warn("changes were dropped: a listener is slow", "count", n) })
+	}
+	s.events.wakeUp = func(dependency string) {
+		if s.store != nil {
+			s.contained(func() { s.store.Wake(dependency) })
+		}
+	}
+	s.checks = health.New(s.checkDone)
+	s.startLevels()
+	return s, nil
+}
+
+// Start begins health checks, timers and the outbox's replay. It does not wait
+// for a dependency and does not fail because one is down. It returns every
+// contradiction and invalid value that guards have stated so far; ctx bounds
+// the start only. A second Start is an error.
+func (s *System) Start(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.start(); err != nil {
+		return err
+	}
+	if s.store != nil {
+		if err := s.store.Start(ctx, s.up); err != nil {
+			return fmt.Errorf("resil: start of the outbox: %w", err)
+		}
+	}
+	s.checks.Start()
+	s.live(true)
+	return nil
+}
+
+func (s *System) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.started:
+		return errors.New("resil: the system has been started already")
+	}
+	errs := append([]error(nil), s.problems...)
+	errs = append(errs, s.overrides.unknown(s), s.conflicts(s.overrides), s.missing())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("resil: %w", err)
+	}
+	s.started = true
+	return nil
+}
+
+// missing returns what methods need and the system does not have. Requires mu.
+func (s *System) missing() error {
+	if s.store != nil {
+		return nil
+	}
+	var errs []error
+	for _, d := range *s.deps.Load() {
+		for _, m := range d.methods {
+			for _, f := range m.spec.Fallbacks {
+				if f.Strategy == StrategyOutbox {
+					errs = append(errs, fmt.Errorf("%s.%s (%s): %w", d.name, m.spec.Name, m.guard.spec.Position, errNoOutbox))
+				}
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Close stops health checks, timers and replay and waits until what they have
+// begun and the delivery of events have ended, or ctx is done. It is
+// idempotent. Guards go on working; levels then worsen and recover lazily. It
+// must not be called from a callback of the system.
+func (s *System) Close(ctx context.Context) error {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	started := s.started
+	s.mu.Unlock()
+	s.live(false)
+	var errs []error
+	if first {
+		errs = append(errs, s.checks.Close(ctx))
+		if s.store != nil && started {
+			errs = append(errs, s.store.Close(ctx))
+		}
+	}
+	errs = append(errs, s.events.drain(ctx))
+	return errors.Join(errs...)
+}
+
+// trouble remembers what guards state wrongly until Start returns it; after
+// Start it panics, because nobody would look. Requires mu, which the caller
+// releases in a defer.
+func (s *System) trouble(err error) {
+	switch {
+	case err == nil:
+	case s.started:
+		panic(fmt.Sprintf("resil: %v", err))
+	default:
+		s.problems = append(s.problems, err)
+	}
+}
+
+// logger returns where the system logs.
+func (s *System) logger() *slog.Logger {
+	if l := s.config.Logger; l != nil {
+		return l
+	}
+	return slog.Default()
+}
+
+// up reports whether a dependency may be called: it is not down.
+func (s *System) up(name string) bool {
+	d := s.find(name)
+	return d != nil && !d.down.Load()
+}
+
+func (s *System) find(name string) *dependency {
+	for _, d := range *s.deps.Load() {
+		if d.name == name {
+			return d
+		}
+	}
+	return nil
+}

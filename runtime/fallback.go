@@ -1,0 +1,164 @@
+package resil
+
+import (
+	"errors"
+	"time"
+
+	"github.com/resilgo/resil/runtime/internal/breaker"
+	"github.com/resilgo/resil/runtime/internal/mono"
+)
+
+// Why a fallback did not answer, besides the user's own reasons.
+var (
+	errNoOutbox     = errors.New("no outbox: give resil.New the option WithOutbox")
+	errNotKept      = errors.New("no answer kept")
+	errFallbackFull = errors.New("too many fallbacks at once")
+	errNoFunction   = errors.New("no function given")
+)
+
+type markKey struct{}
+
+// fallbackMark says on the context of a fallback for which guard it stands in.
+type fallbackMark struct {
+	guard *Guard
+	up    *fallbackMark
+}
+
+func (f *fallbackMark) has(g *Guard) bool {
+	for ; f != nil; f = f.up {
+		if f.guard == g {
+			return true
+		}
+	}
+	return false
+}
+
+// mayFallBack reports whether the call may turn to its fallbacks: there are
+// some, the level allows them and the caller still waits.
+func (s *call) mayFallBack() bool {
+	return len(s.c.fallbacks) > 0 && s.action != ActShed && s.ctx.Err() == nil
+}
+
+// fallBack tries the fallbacks in order; the first that answers ends the call.
+// When none does the caller gets the original error, joined with what the
+// user's functions said, and the value of the last of them. v is the client's.
+func fallBack[T any](s *call, v T, failure *Error, with *With[T]) (T, error) {
+	cause, calls := failure, 0
+	for i := range s.c.fallbacks {
+		f := &s.c.fallbacks[i]
+		n := calls
+		if f.Strategy == StrategyCall {
+			calls++
+		}
+		fv, age, err := fallBackTo(s, i, n, failure, with)
+		if err == nil || f.Strategy == StrategyCall && s.c.classify(err) == breaker.Success {
+			s.tell(f.Strategy, age, failure)
+			s.close(nil)
+			return fv, err
+		}
+		if f.Strategy == StrategyCall && !errors.Is(err, errFallbackFull) {
+			joined := *cause
+			joined.cause = errors.Join(err, cause.cause)
+			v, cause = fv, &joined
+		}
+	}
+	s.tell(0, 0, cause)
+	s.close(cause)
+	return v, cause
+}
+
+// fallBackTo tries the i-th fallback, which is the n-th that calls a function.
+func fallBackTo[T any](s *call, i, n int, failure *Error, with *With[T]) (v T, age time.Duration, err error) {
+	f, m := &s.c.fallbacks[i], s.c.method
+	if running := m.falling[i].Add(1); running > int32(f.Limit) {
+		m.falling[i].Add(-1)
+		return v, 0, errFallbackFull
+	}
+	nested := m.guard.falling.Add(1) > 1
+	start := s.clockForSpan()
+	returned := false
+	defer func() {
+		m.guard.falling.Add(-1)
+		m.falling[i].Add(-1)
+		if s.c.metered {
+			m.stats.fallback(i, returned && err == nil)
+		}
+		if !returned {
+			s.close(errAborted)
+			return
+		}
+		if s.span != nil {
+			s.event(Event{Kind: EventFallback, Strategy: f.Strategy, Duration: mono.Now() - start, Err: err})
+		}
+	}()
+	switch f.Strategy {
+	case StrategyCall:
+		v, err = callFallback(s, n, nested, failure, with)
+	case StrategyStale:
+		v, age, err = kept(s, f, with)
+	case StrategyZero:
+	case StrategyOutbox:
+		err = putAside(s, with)
+	}
+	returned = true
+	return v, age, err
+}
+
+// callFallback runs the user's function on the caller's context, bounded by an
+// attempt timeout of its own.
+//
+// A function that calls the guard it stands in for would recurse until the
+// stack ends. So its context carries a mark, and a guard that has to fall back
+// under its own mark refuses. While no other fallback of the guard runs there
+// is nothing to recognise, and the first of them can do without the mark and
+// its allocation: its nested call is the second.
+func callFallback[T any](s *call, n int, nested bool, failure *Error, with *With[T]) (v T, err error) {
+	if with == nil || with.Fallback == nil {
+		return v, errNoFunction
+	}
+	ctx, c := s.ctx, s.c
+	var up *fallbackMark
+	if nested {
+		up, _ = ctx.Value(markKey{}).(*fallbackMark)
+		if up.has(c.method.guard) {
+			return v, ErrFallbackLoop
+		}
+	}
+	timeout := c.timeout.Attempt
+	if nested || timeout > 0 {
+		own := &deadlineCtx{parent: ctx, cause: ErrTimeout}
+		own.mark = fallbackMark{guard: c.method.guard, up: up}
+		if timeout > 0 {
+			own.at = mono.Now() + timeout
+		}
+		defer own.end()
+		ctx = own
+	}
+	return with.Fallback(ctx, n, failure)
+}
+
+// putAside stores the write for later.
+func putAside[T any](s *call, with *With[T]) error {
+	m := s.c.method
+	if m.sys.store == nil || with == nil || with.Outbox == nil {
+		return errNoOutbox
+	}
+	payload, err := with.Outbox()
+	if err != nil {
+		return err
+	}
+	ctx := s.ctx
+	if t := s.c.timeout.Attempt; t > 0 {
+		own := &deadlineCtx{parent: ctx, at: mono.Now() + t, cause: ErrTimeout}
+		defer own.end()
+		ctx = own
+	}
+	return m.sys.store.Put(ctx, Entry{Dependency: m.dep.name, Method: m.spec.Name, Payload: payload})
+}
+
+func (s *call) clockForSpan() mono.Time {
+	if s.span == nil {
+		return 0
+	}
+	return mono.Now()
+}

@@ -1,0 +1,5 @@
+package resil_test
+
+import "log/slog"
+
+var quiet = slog.New(slog.DiscardHandler)

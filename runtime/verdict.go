@@ -1,0 +1,273 @@
+package resil
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/http"
+	"reflect"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/resilgo/resil/runtime/internal/breaker"
+)
+
+// classify judges an error of the client by the table of the contract, first
+// match wins: failure=, ignore=, our own rejections, the default answers; else
+// it is a failure. The caller's context has been judged before. User code in
+// it may panic: that error is a failure.
+func (c *methodConf) classify(err error) (v breaker.Verdict) {
+	v = breaker.Failure
+	defer func() {
+		if r := recover(); r != nil {
+			c.method.sys.logger().Error("judging an error panicked; it counts as a failure",
+				"dependency", c.method.dep.name, "method", c.method.spec.Name, "panic", r)
+		}
+	}()
+	switch {
+	case c.method.spec.Failure != nil && c.method.spec.Failure(err):
+		return breaker.Failure
+	case c.method.spec.Ignore != nil && c.method.spec.Ignore(err):
+		return breaker.Success
+	case errors.Is(err, ErrRejected):
+		return breaker.Neutral
+	case isAnswer(err):
+		return breaker.Success
+	}
+	return breaker.Failure
+}
+
+// isAnswer reports whether err says that the dependency answered: no row, no
+// key, a request that it refuses for what it says. No client is imported; what
+// errors look like is asked of their types once and remembered.
+func isAnswer(err error) bool {
+	if errors.Is(err, sql.ErrNoRows) { // pgx.ErrNoRows wraps it
+		return true
+	}
+	answer, _ := find(err, func(err error) (bool, bool) { return shapeOf(err).answer(err) })
+	return answer
+}
+
+// retryAfter returns how long the dependency asks to be left alone, 0 when it
+// does not say.
+func retryAfter(err error) time.Duration {
+	d, _ := find(err, func(err error) (time.Duration, bool) { return shapeOf(err).retryAfter(err) })
+	return d
+}
+
+// find returns the first value that f finds in the tree of err, outermost
+// error first.
+func find[T any](err error, f func(error) (T, bool)) (T, bool) {
+	for err != nil {
+		if v, ok := f(err); ok {
+			return v, true
+		}
+		switch u := err.(type) { //nolint:errorlint // this walks the chain itself
+		case interface{ Unwrap() error }:
+			err = u.Unwrap()
+		case interface{ Unwrap() []error }:
+			for _, e := range u.Unwrap() {
+				if v, ok := find(e, f); ok {
+					return v, true
+				}
+			}
+			err = nil
+		default:
+			err = nil
+		}
+	}
+	var zero T
+	return zero, false
+}
+
+// shape is what one error type offers.
+type shape struct {
+	grpc     int   // index of method GRPCStatus() *T, T with Code() of a uint32 kind; -1 = none
+	status   []int // index path of a field that holds the HTTP status
+	response []int // index path of a field of type *http.Response
+	text     bool  // string kind: compared by text
+}
+
+var shapes sync.Map // reflect.Type -> *shape; as many as there are error types
+
+func shapeOf(err error) *shape {
+	t := reflect.TypeOf(err)
+	if s, ok := shapes.Load(t); ok {
+		return s.(*shape)
+	}
+	s, _ := shapes.LoadOrStore(t, newShape(t))
+	return s.(*shape)
+}
+
+var responseType = reflect.TypeFor[*http.Response]()
+
+func newShape(t reflect.Type) *shape {
+	s := &shape{grpc: -1, text: t.Kind() == reflect.String}
+	if m, ok := t.MethodByName("GRPCStatus"); ok && m.Type.NumIn() == 1 && m.Type.NumOut() == 1 {
+		if code, ok := m.Type.Out(0).MethodByName("Code"); ok && code.Type.NumIn() == 1 && code.Type.NumOut() == 1 && code.Type.Out(0).Kind() == reflect.Uint32 {
+			s.grpc = m.Index
+		}
+	}
+	st := t
+	if st.Kind() == reflect.Pointer {
+		st = st.Elem()
+	}
+	if st.Kind() != reflect.Struct {
+		return s
+	}
+	for _, name := range []string{"StatusCode", "HTTPStatusCode", "HTTPCode"} {
+		if f, ok := st.FieldByName(name); ok && f.IsExported() && f.Type.Kind() == reflect.Int {
+			s.status = f.Index
+			break
+		}
+	}
+	if f, ok := st.FieldByName("Response"); ok && f.IsExported() {
+		switch {
+		case f.Type == responseType:
+			s.response = f.Index
+		case f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct:
+			// A wrapper that embeds the response, as smithy's does.
+			if in, ok := f.Type.Elem().FieldByName("Response"); ok && in.Type == responseType {
+				s.response = append(append([]int(nil), f.Index...), in.Index...)
+			}
+		}
+	}
+	return s
+}
+
+// field returns the field of err at an index path, unless a pointer on the way
+// is nil.
+func field(err error, path []int) (reflect.Value, bool) {
+	if path == nil {
+		return reflect.Value{}, false
+	}
+	v := reflect.ValueOf(err)
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return reflect.Value{}, false
+		}
+		v = v.Elem()
+	}
+	f, e := v.FieldByIndexErr(path)
+	return f, e == nil
+}
+
+// answer reports whether err is an answer; ok is false when err does not say.
+func (s *shape) answer(err error) (answer, ok bool) {
+	if s.text && err.Error() == "redis: nil" {
+		return true, true
+	}
+	if code, ok := s.grpcCode(err); ok {
+		return grpcAnswers[code], true
+	}
+	if status, ok := s.httpStatus(err); ok {
+		return status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests, true
+	}
+	return false, false
+}
+
+// grpcAnswers are the status codes by which a server answers.
+var grpcAnswers = map[uint64]bool{
+	3:  true, // InvalidArgument
+	5:  true, // NotFound
+	6:  true, // AlreadyExists
+	7:  true, // PermissionDenied
+	9:  true, // FailedPrecondition
+	16: true, // Unauthenticated
+}
+
+func (s *shape) grpcCode(err error) (uint64, bool) {
+	if s.grpc < 0 {
+		return 0, false
+	}
+	status := reflect.ValueOf(err).Method(s.grpc).Call(nil)[0]
+	if status.Kind() == reflect.Pointer && status.IsNil() {
+		return 0, false
+	}
+	return status.MethodByName("Code").Call(nil)[0].Uint(), true
+}
+
+func (s *shape) httpStatus(err error) (int, bool) {
+	switch e := err.(type) { //nolint:errorlint // find walks the chain
+	case interface{ HTTPStatusCode() int }:
+		return e.HTTPStatusCode(), true
+	case interface{ StatusCode() int }:
+		return e.StatusCode(), true
+	}
+	if f, ok := field(err, s.status); ok && f.Int() != 0 {
+		return int(f.Int()), true
+	}
+	if r := s.httpResponse(err); r != nil {
+		return r.StatusCode, true
+	}
+	return 0, false
+}
+
+func (s *shape) httpResponse(err error) *http.Response {
+	if e, ok := err.(interface{ HTTPResponse() *http.Response }); ok { //nolint:errorlint // find walks the chain
+		return e.HTTPResponse()
+	}
+	if f, ok := field(err, s.response); ok {
+		r, _ := f.Interface().(*http.Response)
+		return r
+	}
+	return nil
+}
+
+func (s *shape) retryAfter(err error) (time.Duration, bool) {
+	switch e := err.(type) { //nolint:errorlint // find walks the chain
+	case interface{ RetryAfter() time.Duration }:
+		return e.RetryAfter(), true
+	case interface {
+		RetryAfter() (time.Duration, bool)
+	}:
+		return e.RetryAfter()
+	}
+	r := s.httpResponse(err)
+	if r == nil {
+		return 0, false
+	}
+	return parseRetryAfter(r.Header.Get("Retry-After"))
+}
+
+// parseRetryAfter reads the header's two forms, seconds and a date.
+func parseRetryAfter(h string) (time.Duration, bool) {
+	if h == "" {
+		return 0, false
+	}
+	if n, err := strconv.Atoi(h); err == nil {
+		if n < 0 || n > int(MaxDuration/time.Second) {
+			return 0, false
+		}
+		return time.Duration(n) * time.Second, true
+	}
+	if at, err := http.ParseTime(h); err == nil {
+		return max(0, time.Until(at)), true
+	}
+	return 0, false
+}
+
+// blameless reports whether an attempt that the caller's context ended says
+// nothing about the dependency. had is what remained of the caller's deadline
+// when the attempt started.
+func (c *methodConf) blameless(ctx context.Context, had time.Duration) bool {
+	err := ctx.Err()
+	switch {
+	case err == nil:
+		return false
+	case !errors.Is(err, context.DeadlineExceeded):
+		return true
+	}
+	switch c.method.sys.config.CallerDeadline {
+	case DeadlineFailure:
+		return false
+	case DeadlineNeutral:
+		return true
+	}
+	enough := time.Second
+	if c.timeout.Attempt > 0 {
+		enough = min(enough, c.timeout.Attempt)
+	}
+	return had < enough
+}
