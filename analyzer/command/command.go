@@ -124,10 +124,14 @@ func (c *command) analyze() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, p := range res.Problems {
+	findings := c.wanted(res.Findings)
+	problems := res.Problems
+	if !slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Rule == "stalegen" }) {
+		problems = append(problems, res.Awaiting...)
+	}
+	for _, p := range problems {
 		c.problem(p)
 	}
-	findings := c.wanted(res.Findings)
 	if c.writeBaseline != "" {
 		if err := writeFile(c.writeBaseline, func(w io.Writer) error { return report.WriteBaseline(w, findings) }); err != nil {
 			return 0, err
@@ -155,7 +159,7 @@ func (c *command) analyze() (int, error) {
 		return 0, err
 	}
 	switch {
-	case len(res.Problems) > 0:
+	case len(problems) > 0:
 		return exitTrouble, nil
 	case len(findings) > 0:
 		return exitFindings, nil

@@ -9,6 +9,7 @@ import (
 	"go/types"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/resilgo/resil/analyzer/internal/finding"
@@ -33,15 +34,24 @@ func Check(u *finding.Unit) []finding.Finding {
 		return nil
 	}
 	var findings []finding.Finding
-	// What a directive with a problem would generate is not known.
-	if g != nil && len(g.Problems) == 0 && !g.Unsure {
+	if g != nil && !g.Unsure {
 		for _, source := range g.Model.Files {
+			if troubled(u, g, source.Name) {
+				continue // what a directive with a problem would generate is not known
+			}
 			if f, ok := compare(u, g.Model, source); ok {
 				findings = append(findings, f)
 			}
 		}
 	}
 	return append(findings, orphans(u, g, written)...)
+}
+
+// troubled reports whether the rule directive reports something in the file.
+func troubled(u *finding.Unit, g *guards.Guards, file string) bool {
+	return slices.ContainsFunc(g.Problems, func(p model.Problem) bool {
+		return u.Fset.PositionFor(p.Pos, false).Filename == file
+	})
 }
 
 // written returns the files of the package that resilgen wrote, by the base name
@@ -109,8 +119,11 @@ func orphans(u *finding.Unit, g *guards.Guards, written map[string]*ast.File) []
 	var findings []finding.Finding
 	for _, f := range u.Files { // in the order of files, not of the map
 		source := guards.Generated(u, f)
-		if written[source] != f || guarded[source] || g != nil && len(g.Problems) > 0 {
+		if written[source] != f || guarded[source] {
 			continue
+		}
+		if g != nil && troubled(u, g, filepath.Join(filepath.Dir(u.Filename(f)), source)) {
+			continue // its guard may be what has the problem
 		}
 		found := at(u, f.Package, f.Name.End())
 		found.Message = fmt.Sprintf("%s is left over: %s holds no guard; delete it", filepath.Base(u.Filename(f)), source)

@@ -50,7 +50,31 @@ func (p *listed) own() bool {
 
 // path returns the import path without the suffix of a test variant.
 func (p *listed) path() string {
-	path, _, _ := strings.Cut(p.ImportPath, " ")
+	return withoutVariant(p.ImportPath)
+}
+
+// tested returns the import path of the package whose tests these are; for a
+// package without tests its own.
+func (p *listed) tested() string {
+	if p.ForTest != "" {
+		return p.ForTest
+	}
+	return p.ImportPath
+}
+
+// holdsTests reports whether the package is built of _test.go files, alone or
+// together with the package that they test. Other test variants are the same
+// packages built again, because they import the one under test.
+func (p *listed) holdsTests() bool {
+	return p.ForTest != "" && (p.path() == p.ForTest || p.path() == p.ForTest+"_test")
+}
+
+// resolve returns the ImportPath of the package that the import path stands
+// for in p.
+func (p *listed) resolve(path string) string {
+	if mapped, ok := p.ImportMap[path]; ok {
+		return mapped
+	}
 	return path
 }
 

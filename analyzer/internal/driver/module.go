@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
 	"go/token"
 	"go/types"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/resilgo/resil/analyzer/internal/config"
 	"github.com/resilgo/resil/analyzer/internal/engine"
 	"github.com/resilgo/resil/analyzer/internal/finding"
+	"github.com/resilgo/resil/analyzer/internal/guards"
 	"github.com/resilgo/resil/analyzer/internal/summary"
 )
 
@@ -34,7 +36,11 @@ type Module struct {
 type Result struct {
 	Findings []finding.Finding // sorted by place
 	Calls    []finding.Call    // sorted by place
-	Problems []error           // what is wrong with the packages themselves; positions are in the text
+	Problems []error           // what is wrong with the packages themselves, see [Describe]
+
+	// Awaiting are type errors that say no more than that resilgen has not run:
+	// the rule stalegen has a finding for each.
+	Awaiting []error
 }
 
 // Analyze loads the packages that the patterns name together with the rest of
@@ -50,13 +56,12 @@ func (m Module) Analyze(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := newRun(m.Engine, pkgs)
 	named := make(map[string]bool)
 	var problems []error
 	for _, p := range pkgs {
 		switch {
 		case p.own() && request.named(p) && p.ForTest == "":
-			named[p.path()] = true
+			named[p.ImportPath] = true
 			problems = append(problems, p.problems()...)
 		case !p.own() && p.Error != nil:
 			problems = append(problems, p.problems()...)
@@ -65,8 +70,11 @@ func (m Module) Analyze(ctx context.Context) (*Result, error) {
 	if len(named) == 0 && len(problems) == 0 {
 		return nil, fmt.Errorf("%s: no packages", strings.Join(request.Patterns, " "))
 	}
-	units := run.analyze(ctx)
-	return run.collect(units, problems, func(path string) bool { return named[strings.TrimSuffix(path, "_test")] || named[path] }), nil
+	r := newRun(m.Engine, pkgs)
+	r.analyze(ctx)
+	res := r.collect(func(p *listed) bool { return named[p.tested()] })
+	res.Problems = append(problems, res.Problems...)
+	return res, nil
 }
 
 func (m Module) listing() (listing, error) {
@@ -100,7 +108,7 @@ func (p *listed) problems() []error {
 	if p.Error.Pos != "" {
 		text = p.Error.Pos + ": " + text
 	}
-	return []error{fmt.Errorf("%s", text)}
+	return []error{errors.New(text)}
 }
 
 // run is one pass over the packages of a module. Every package is a task that
@@ -108,20 +116,22 @@ func (p *listed) problems() []error {
 type run struct {
 	engine  *engine.Engine
 	fset    *token.FileSet
-	exports *exports
+	exports *exports           // for all but test variants
 	listed  map[string]*listed // by ImportPath, which names test variants too
-	order   []*listed          // our own, dependencies first
-	tasks   map[string]*task   // our own, by ImportPath
+	order   []*task            // dependencies first
+	tasks   map[string]*task   // by ImportPath, without test variants
 	cpu     *semaphore.Weighted
 }
 
-// task is the work on one package.
+// task is the work on one package of ours.
 type task struct {
+	pkg  *listed
 	done chan struct{} // closed when the fields below are set
 
 	summary  *summary.Package
 	local    []finding.Finding
 	problems []error
+	awaited  []string // names that resilgen is yet to declare
 }
 
 func newRun(e *engine.Engine, pkgs []*listed) *run {
@@ -132,41 +142,45 @@ func newRun(e *engine.Engine, pkgs []*listed) *run {
 		tasks:  make(map[string]*task),
 		cpu:    semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
 	}
-	r.exports = newExports(r.fset, r.exportFile)
+	r.exports = newExports(r.fset, func(path string) (string, error) { return r.exportFile(path) })
 	for _, p := range pkgs {
 		r.listed[p.ImportPath] = p
-		if p.own() && len(p.files()) > 0 && !strings.HasSuffix(p.ImportPath, ".test") {
-			r.order = append(r.order, p)
-			r.tasks[p.ImportPath] = &task{done: make(chan struct{})}
+		if !p.own() || len(p.files()) == 0 {
+			continue
 		}
+		t := &task{pkg: p, done: make(chan struct{})}
+		switch {
+		case p.ForTest == "" && !strings.HasSuffix(p.ImportPath, ".test"):
+			r.tasks[p.ImportPath] = t
+		case p.holdsTests():
+		default:
+			continue // the generated main, and packages that are only built again
+		}
+		r.order = append(r.order, t)
 	}
 	return r
 }
 
-func (r *run) exportFile(path string) (string, error) {
-	p := r.listed[path]
+func (r *run) exportFile(id string) (string, error) {
+	p := r.listed[id]
 	switch {
 	case p == nil:
-		return "", fmt.Errorf("package %s is not known to the go command", path)
-	case p.Error != nil && p.Export == "":
-		return "", fmt.Errorf("package %s cannot be used", path)
+		return "", fmt.Errorf("package %s is not known to the go command", id)
 	case p.Export == "":
-		return "", fmt.Errorf("package %s has no export data", path)
+		return "", fmt.Errorf("package %s does not compile", id)
 	}
 	return p.Export, nil
 }
 
-// analyze runs all tasks and returns them in the order of r.order.
-func (r *run) analyze(ctx context.Context) []*task {
+// analyze runs all tasks.
+func (r *run) analyze(ctx context.Context) {
 	var wg sync.WaitGroup
-	tasks := make([]*task, len(r.order))
-	for i, p := range r.order {
-		t := r.tasks[p.ImportPath]
-		tasks[i] = t
+	for _, t := range r.order {
 		wg.Go(func() {
 			defer close(t.done)
-			for _, imported := range p.Imports {
-				if dep, ok := r.tasks[p.resolve(imported)]; ok {
+			for _, path := range t.pkg.Imports {
+				// A variant waits for the package that it is a variant of.
+				if dep, ok := r.tasks[withoutVariant(t.pkg.resolve(path))]; ok {
 					<-dep.done
 				}
 			}
@@ -175,49 +189,59 @@ func (r *run) analyze(ctx context.Context) []*task {
 				return
 			}
 			defer r.cpu.Release(1)
-			r.analyzePackage(p, t)
+			r.analyzePackage(t)
 		})
 	}
 	wg.Wait()
-	return tasks
-}
-
-// resolve returns the ImportPath of the package that the import path stands
-// for in p.
-func (p *listed) resolve(path string) string {
-	if mapped, ok := p.ImportMap[path]; ok {
-		return mapped
-	}
-	return path
 }
 
 // analyzePackage sets the fields of t. The syntax trees are garbage when it
 // returns; what stays is the package's types, for its importers, and the
 // summary.
-func (r *run) analyzePackage(p *listed, t *task) {
+func (r *run) analyzePackage(t *task) {
+	p := t.pkg
 	defer func() {
 		if v := recover(); v != nil {
 			t.problems = append(t.problems, fmt.Errorf("%s: internal error: %v\n%s", p.ImportPath, v, debug.Stack()))
 		}
 	}()
-	module := ""
-	if p.Module != nil {
-		module = p.Module.Path
+	imports := r.exports
+	if p.ForTest != "" {
+		imports = r.testExports(p)
 	}
-	unit, problems := check(r.fset, source{
+	src := source{
 		path:      p.path(),
-		module:    module,
 		goVersion: p.goVersion(),
 		files:     p.files(),
 		cgo:       len(p.CgoFiles) > 0,
-		importer: importerFunc(func(path string) (*types.Package, error) {
-			return r.exports.Import(p.resolve(path))
-		}),
-	})
-	r.exports.add(unit.Pkg)
+		importer:  imports,
+	}
+	if p.Module != nil {
+		src.module = p.Module.Path
+	}
+	unit, problems := check(r.fset, src)
+	if p.ForTest == "" {
+		r.exports.add(unit.Pkg)
+	} else {
+		// The other files are part of the package without tests.
+		unit.Path = p.ImportPath
+		unit.Files = slices.DeleteFunc(unit.Files, func(f *ast.File) bool { return !unit.IsTest(f) })
+	}
 	t.problems = first(problems)
 	t.summary = r.engine.Summary(unit, r.summaryOf)
 	t.local = r.engine.Local(unit)
+	if slices.ContainsFunc(t.local, func(f finding.Finding) bool { return f.Rule == "stalegen" }) {
+		t.awaited = guards.Declares(unit)
+	}
+}
+
+// testExports returns the imports of a test variant: of our own packages, those
+// that are built for the same test.
+func (r *run) testExports(p *listed) *exports {
+	return r.exports.without(
+		func(path string) bool { return r.tasks[path] != nil },
+		func(path string) (string, error) { return r.exportFile(p.resolve(path)) },
+	)
 }
 
 // maxProblems bounds what is said against one package, as the compiler does.
@@ -247,32 +271,61 @@ func (r *run) summaryOf(path string) *summary.Package {
 
 // collect judges the summaries of all packages together and keeps what lies in
 // the named ones.
-func (r *run) collect(tasks []*task, problems []error, named func(path string) bool) *Result {
-	res := &Result{Problems: problems}
+func (r *run) collect(named func(*listed) bool) *Result {
+	res := &Result{}
 	var summaries []*summary.Package
-	for i, t := range tasks {
+	var problems []error
+	awaited := make(map[string]bool)
+	ours := make(map[string]bool) // import paths, of test variants too
+	for _, t := range r.order {
 		if t.summary != nil {
 			summaries = append(summaries, t.summary)
 		}
-		if named(r.order[i].path()) {
-			res.Problems = append(res.Problems, t.problems...)
+		for _, name := range t.awaited {
+			awaited[name] = true
+		}
+		if named(t.pkg) {
+			ours[t.pkg.ImportPath], ours[t.pkg.path()] = true, true
+			problems = append(problems, t.problems...)
 			res.Findings = append(res.Findings, t.local...)
+		}
+	}
+	for _, p := range problems {
+		if awaits(p, awaited) {
+			res.Awaiting = append(res.Awaiting, p)
+		} else {
+			res.Problems = append(res.Problems, p)
 		}
 	}
 	slices.SortFunc(summaries, func(a, b *summary.Package) int { return strings.Compare(a.Path, b.Path) })
 	resolved := r.engine.Resolve(summaries, nil, true)
-	for _, f := range resolved.Findings {
-		if named(f.Package) {
-			res.Findings = append(res.Findings, f)
-		}
+	res.Findings = append(res.Findings, slices.DeleteFunc(resolved.Findings, func(f finding.Finding) bool { return !ours[f.Package] })...)
+	res.Calls = slices.DeleteFunc(resolved.Calls, func(c finding.Call) bool { return !ours[c.Package] })
+	for i := range res.Findings {
+		res.Findings[i].Package = withoutVariant(res.Findings[i].Package)
 	}
-	for _, c := range resolved.Calls {
-		if named(c.Package) {
-			res.Calls = append(res.Calls, c)
-		}
+	for i := range res.Calls {
+		res.Calls[i].Package = withoutVariant(res.Calls[i].Package)
 	}
 	res.Findings = r.engine.Exclude(res.Findings, res.Calls)
 	slices.SortFunc(res.Findings, finding.Compare)
 	slices.SortFunc(res.Calls, finding.CompareCalls)
 	return res
+}
+
+// withoutVariant returns the import path of a package that may be a test variant.
+func withoutVariant(id string) string {
+	path, _, _ := strings.Cut(id, " ")
+	return path
+}
+
+// awaits reports whether a problem is that a name is not declared which resilgen
+// is to declare.
+func awaits(problem error, names map[string]bool) bool {
+	var e types.Error
+	if !errors.As(problem, &e) {
+		return false
+	}
+	name, ok := strings.CutPrefix(e.Msg, "undefined: ")
+	return ok && names[name[strings.LastIndexByte(name, '.')+1:]]
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
-	"strings"
 
 	"github.com/resilgo/resil/analyzer/internal/engine"
 	"github.com/resilgo/resil/analyzer/internal/finding"
@@ -93,9 +92,8 @@ func (u *Unit) Analyze(e *engine.Engine) (res *Result, err error) {
 func (u *Unit) analyze(e *engine.Engine) (*Result, error) {
 	fset := token.NewFileSet()
 	exports := newExports(fset, u.exportFile)
-	path, _, _ := strings.Cut(u.ImportPath, " ")
 	unit, problems := check(fset, source{
-		path:      path,
+		path:      withoutVariant(u.ImportPath),
 		module:    u.ModulePath,
 		goVersion: u.GoVersion,
 		files:     u.GoFiles,

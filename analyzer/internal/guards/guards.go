@@ -82,6 +82,21 @@ func Generated(u *finding.Unit, f *ast.File) string {
 	return source
 }
 
+// Declares returns the names that resilgen declares for the guards of u.
+func Declares(u *finding.Unit) []string {
+	g := Of(u)
+	if g == nil {
+		return nil
+	}
+	var names []string
+	for _, f := range g.Model.Files {
+		for _, i := range f.Interfaces {
+			names = append(names, i.Decorator, i.Constructor, i.FallbackType)
+		}
+	}
+	return names
+}
+
 // declarations type-checks the given files of u without function bodies and
 // without what resilgen wrote, which may be stale and would be in the way of
 // what it is to declare anew. What the given files use of it stays unknown.
