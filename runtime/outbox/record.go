@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -141,8 +142,20 @@ func head(tx *bolt.Tx, dependency string) (id uint64, r record, found bool, err 
 	if k == nil {
 		return 0, record{}, false, nil
 	}
+	if err := checkKey(b, nil, k); err != nil {
+		return 0, record{}, false, err
+	}
 	r, err = decode(v)
 	return binary.BigEndian.Uint64(k), r, true, err
+}
+
+// checkKey refuses a key that is no id, out of order, or not found where it
+// belongs: a record that cannot be deleted would be delivered for ever.
+func checkKey(b *bolt.Bucket, before, k []byte) error {
+	if len(k) != 8 || bytes.Compare(before, k) >= 0 || b.Get(k) == nil {
+		return fmt.Errorf("%w: key %x", errDamagedFile, k)
+	}
+	return nil
 }
 
 // scan visits every record of the file, corrupt ones with what is known of
@@ -151,7 +164,13 @@ func scan(tx *bolt.Tx, visit func(dependency string, dead bool, r record)) error
 	for _, bucket := range [][]byte{queueBucket, deadBucket} {
 		root := tx.Bucket(bucket)
 		err := root.ForEachBucket(func(name []byte) error {
-			return root.Bucket(name).ForEach(func(_, v []byte) error {
+			b := root.Bucket(name)
+			var before []byte
+			return b.ForEach(func(k, v []byte) error {
+				if err := checkKey(b, before, k); err != nil {
+					return err
+				}
+				before = k
 				r, _ := decode(v) // delivery meets a corrupt one again and sets it aside
 				visit(string(name), string(bucket) == string(deadBucket), r)
 				return nil
