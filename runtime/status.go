@@ -83,6 +83,7 @@ type Status struct {
 	Score        float64   // 0..100
 	Disabled     bool      // kill switch on
 	Forced       *Forced   // the level is forced by hand
+	Expected     time.Time // when Optimal is expected, by the length of past outages; zero when unknown or not needed
 	Started      bool
 	Closed       bool
 	Dependencies []DependencyStatus // sorted by name
@@ -101,6 +102,7 @@ type DependencyStatus struct {
 	Criticality Criticality
 	Down        Level // the level while it is down
 	Up          bool
+	Expected    time.Time // when it is expected to be up, by the length of past outages; zero when unknown or up
 	Breaker     BreakerState
 	OpenUntil   time.Time // zero unless open
 	Forced      *Forced
@@ -135,9 +137,16 @@ func (s *System) Status() Status {
 	defer l.mu.Unlock()
 	st.Level, st.Since, st.Score = Level(l.engine.Level()), l.since, l.engine.Score()
 	st.Reason, st.Forced = l.engine.Reason().String(), l.forced
+	wall := time.Now()
+	if d, ok := l.engine.Recovery(wall); ok && st.Level != Optimal {
+		st.Expected = wall.Add(d)
+	}
 	for i, d := range *s.deps.Load() {
 		of := &st.Dependencies[i]
 		of.Healthy, of.CheckError, of.Forced = !d.ailing, d.sick, d.forced
+		if left, ok := l.engine.Remaining(wall, d.id); ok {
+			of.Expected = wall.Add(left)
+		}
 	}
 	return st
 }

@@ -42,6 +42,16 @@ func (e *Engine) Recovery(now time.Time) (time.Duration, bool) {
 	return longest + e.dwell, true
 }
 
+// Remaining estimates the rest of the current outage of dependency id. It
+// reports false when the dependency is up or has no past outage to learn from.
+func (e *Engine) Remaining(now time.Time, id int) (time.Duration, bool) {
+	d := &e.deps[id]
+	if !d.down {
+		return 0, false
+	}
+	return d.remaining(now)
+}
+
 // remaining estimates the rest of the current outage: the median of the past
 // outages that lasted longer than this one has so far. An outage that beats
 // them all is expected to last as long again.
