@@ -19,11 +19,12 @@ type index struct {
 	fset    *token.FileSet
 	targets map[int][]Target  // declarations by the line they start on, outermost first
 	other   map[int]string    // what else starts on a line and can have no policy
-	code    map[int]token.Pos // the first code of each line
+	code    map[int]token.Pos // the first code of each line, be it the end of something
+	starts  map[int]token.Pos // the first thing that starts on each line
 }
 
 func newIndex(fset *token.FileSet, file *ast.File) *index {
-	x := &index{fset: fset, targets: map[int][]Target{}, other: map[int]string{}, code: map[int]token.Pos{}}
+	x := &index{fset: fset, targets: map[int][]Target{}, other: map[int]string{}, code: map[int]token.Pos{}, starts: map[int]token.Pos{}}
 	x.noteCode(file)
 	x.note(file.Package, "the package clause")
 	for _, decl := range file.Decls {
@@ -137,13 +138,13 @@ func (x *index) nested(root ast.Node) {
 
 // noteCode records where each line's code starts.
 func (x *index) noteCode(file *ast.File) {
-	mark := func(pos token.Pos) {
+	mark := func(lines map[int]token.Pos, pos token.Pos) {
 		if !pos.IsValid() {
 			return
 		}
 		line := x.lineOf(pos)
-		if old, ok := x.code[line]; !ok || pos < old {
-			x.code[line] = pos
+		if old, ok := lines[line]; !ok || pos < old {
+			lines[line] = pos
 		}
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
@@ -151,11 +152,13 @@ func (x *index) noteCode(file *ast.File) {
 		case nil, *ast.CommentGroup, *ast.Comment:
 			return false
 		case *ast.File:
-			mark(n.Pos())
+			mark(x.code, n.Pos())
+			mark(x.starts, n.Pos())
 			return true
 		}
-		mark(n.Pos())
-		mark(n.End() - 1)
+		mark(x.code, n.Pos())
+		mark(x.starts, n.Pos())
+		mark(x.code, n.End()-1)
 		return true
 	})
 }
@@ -163,12 +166,12 @@ func (x *index) noteCode(file *ast.File) {
 // target finds what a comment speaks of: code before it on its line, else the
 // line right below its group.
 func (x *index) target(group *ast.CommentGroup, d ast.Directive) binding {
-	line := x.lineOf(d.Slash)
-	if at, ok := x.code[line]; !ok || at > d.Slash {
-		line = x.lineOf(group.End()-1) + 1
+	line, code := x.lineOf(d.Slash), x.code
+	if at, ok := code[line]; !ok || at > d.Slash {
+		line, code = x.lineOf(group.End()-1)+1, x.starts // nothing is right above a closing brace
 	}
 	b := binding{what: x.other[line]}
-	if at, ok := x.code[line]; ok {
+	if at, ok := code[line]; ok {
 		b.line = Target{Kind: OnLine, Pos: at, Line: line}
 	}
 	found := x.targets[line]

@@ -33,7 +33,7 @@ func recognise(c *ast.Comment) (*ast.Directive, *Problem) {
 	text, _, _ := strings.Cut(c.Text, "\n")
 	m := nearMiss.FindStringSubmatch(text)
 	switch {
-	case m != nil && meansVerb(m[1], m[2]):
+	case m != nil && meansVerb(text, m[1], m[2]):
 		word := strings.ToLower(m[2])
 		verb := Nearest(word, verbNames())
 		return nil, &Problem{c.Slash, c.Slash + token.Pos(len(text)), fmt.Sprintf(
@@ -52,11 +52,14 @@ func mayConcernUs(text string) bool {
 }
 
 // meansVerb reports whether the word behind "resil" was meant as a verb: prose
-// such as "resil: the library" is left alone.
-func meansVerb(sep, word string) bool {
+// such as "resil: the library" or "resil guard" is left alone.
+func meansVerb(text, sep, word string) bool {
 	word = strings.ToLower(word)
-	if strings.TrimSpace(sep) == "" || sep == "." || sep == "-" || sep == "=" {
-		return isVerb(word) // without a colon only a very clear case counts
+	switch {
+	case strings.TrimSpace(sep) == "":
+		return isVerb(word) && strings.HasPrefix(text, "//r")
+	case strings.Contains(".-=", sep):
+		return isVerb(word)
 	}
 	return Nearest(word, verbNames()) != ""
 }

@@ -297,11 +297,14 @@ type Prices interface {
 		Verb: VerbFallback, Usage: "fallback STRATEGY [limit=N]", On: onBoth,
 		Summary: "Answer some other way when the dependency does not.",
 		Text: "Several lines are tried in order. STRATEGY is one of\n\n" +
-			"    call=Func                  a function of the method's parameters and results, with an optional last parameter error: the cause\n" +
-			"    call=.Method               a method of the XFallback interface that resilgen writes and the constructor takes\n" +
-			"    stale=DURATION [max=N] [key=Func|shared]   the last good answer of the same key\n" +
-			"    zero                       zero results and no error\n" +
-			"    outbox                     store the arguments durably, replay the call when the dependency is back\n\n" +
+			"    call=Func         a function of the method's parameters and results,\n" +
+			"                      with an optional last parameter error: the cause\n" +
+			"    call=.Method      a method of the XFallback interface that resilgen writes\n" +
+			"                      and the constructor takes\n" +
+			"    stale=DURATION    the last good answer of the same key\n" +
+			"    zero              zero results and no error\n" +
+			"    outbox            store the arguments durably, replay the call when the\n" +
+			"                      dependency is back\n\n" +
 			"A fallback never runs for a cancelled caller or an ignored error. It runs on the caller's context, bounded by an attempt timeout of its own.",
 		Keys: []KeyDoc{
 			{Key: "call", Value: "FUNC|.METHOD", Range: "a function of the package or an imported one; .Name for a method", Text: "Call it instead.", Example: "call=BasicPrice"},
