@@ -29,10 +29,15 @@ type Options struct {
 type Result struct {
 	Fset     *token.FileSet
 	Packages []*model.Package // with at least one guard; sorted by folder
-	Problems []Message        // errors of the input, sorted; with one of them there are no changes
-	Notes    []Message        // what the author should know, sorted
-	Files    []File           // everything generated, sorted by path
-	Changes  []*emit.Change   // what on disk differs, sorted by path
+
+	// Dependencies are what the packages of an ordinary build state together;
+	// those of tests and of other systems are left out.
+	Dependencies []*model.Dependency
+
+	Problems []Message      // errors of the input, sorted; with one of them there are no changes
+	Notes    []Message      // what the author should know, sorted
+	Files    []File         // everything generated, sorted by path
+	Changes  []*emit.Change // what on disk differs, sorted by path
 }
 
 // Message is something to tell about a place in the input.
@@ -126,8 +131,32 @@ func (g *generation) check() {
 			}
 		}
 	}
+	g.merge()
 	g.res.Problems = inOrder(g.res.Problems)
 	g.res.Notes = inOrder(g.res.Notes)
+}
+
+// merge joins guards of the same name and reports contradictions. What is
+// built for tests or other systems is compared with the ordinary build, not
+// with each other: no program holds both.
+func (g *generation) merge() {
+	var ordinary []*model.Package
+	for i, u := range g.loaded.Units {
+		if !u.Variant {
+			ordinary = append(ordinary, g.models[i])
+		}
+	}
+	var problems []model.Problem
+	g.res.Dependencies, problems = model.Merge(ordinary)
+	for i, u := range g.loaded.Units {
+		if u.Variant {
+			_, more := model.Merge(append(slices.Clip(ordinary), g.models[i]))
+			problems = append(problems, more...)
+		}
+	}
+	for _, p := range problems {
+		g.problem(g.position(p.Pos), p.Message)
+	}
 }
 
 // checkTypes reports why an interface does not type-check, and what its

@@ -67,7 +67,7 @@ func Load(opts Options) (*Result, error) {
 				return nil, err
 			}
 		}
-		if err := l.check(found, jobs[conf]); err != nil {
+		if err := l.check(conf, found, jobs[conf]); err != nil {
 			return nil, err
 		}
 	}

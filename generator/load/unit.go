@@ -33,6 +33,10 @@ type Unit struct {
 	// generated code calls.
 	HasRuntime bool
 
+	// Variant reports whether the unit is left out of an ordinary build: it is
+	// built for tests or for another system.
+	Variant bool
+
 	// Broken reports whether the go command complains of the package itself,
 	// so that type errors are no news.
 	Broken bool
@@ -120,7 +124,7 @@ func (u *Unit) Verify(generated map[string][]byte) []Problem {
 
 // check type-checks the packages that build the given files, by import path,
 // and adds their units.
-func (l *loader) check(roots []*packages.Package, files map[string][]string) error {
+func (l *loader) check(conf config, roots []*packages.Package, files map[string][]string) error {
 	u := newUniverse(l.res.Fset, roots)
 	var units []*Unit
 	for _, path := range sortedKeys(files) {
@@ -140,7 +144,7 @@ func (l *loader) check(roots []*packages.Package, files map[string][]string) err
 	}
 	hasRuntime := u.needSupport(roots)
 	for _, unit := range units {
-		unit.HasRuntime = hasRuntime
+		unit.HasRuntime, unit.Variant = hasRuntime, conf != config{}
 		unit.source.needAll()
 		u.enqueue(unit.source)
 		if err := l.needRefs(unit); err != nil {
