@@ -95,6 +95,7 @@ func troubled[T any](ctx context.Context, c *methodConf, token breaker.Token, st
 	var s call
 	s.begin(ctx, c, start)
 	s.attempts = 1
+	s.streams = with != nil && with.tie != nil
 	s.arm = arm{ctx: ctx, token: token, entered: true, start: start}
 	s.finish(&s.arm, err)
 	return attempts(&s, v, err, do, with)
@@ -111,21 +112,22 @@ func full[T any](ctx context.Context, c *methodConf, do func(context.Context) (T
 			return v, nil
 		}
 	}
-	v, err = attempt(&s, &s.arm, do)
+	s.streams = with != nil && with.tie != nil
+	v, err = attempt(&s, &s.arm, do, with)
 	return attempts(&s, v, err, do, with)
 }
 
 // attempts repeats a failed attempt as often as the policies allow.
 func attempts[T any](s *call, v T, err error, do func(context.Context) (T, error), with *With[T]) (T, error) {
 	for s.again(err) {
-		v, err = attempt(s, &s.arm, do)
+		v, err = attempt(s, &s.arm, do, with)
 	}
 	return conclude(s, v, err, with)
 }
 
 // attempt is one attempt: permits, client, verdict. What it took is given back
 // on every way out.
-func attempt[T any](s *call, a *arm, do func(context.Context) (T, error)) (v T, err error) {
+func attempt[T any](s *call, a *arm, do func(context.Context) (T, error), with *With[T]) (v T, err error) {
 	returned := false
 	defer func() {
 		if !returned {
@@ -137,6 +139,9 @@ func attempt[T any](s *call, a *arm, do func(context.Context) (T, error)) (v T, 
 		return v, nil
 	}
 	v, err = inject(s, a, do)
+	if err == nil && with != nil && with.tie != nil && a.own != nil {
+		v, err = tied(a, v, with.tie)
+	}
 	s.finish(a, err)
 	returned = true
 	return v, err
@@ -185,17 +190,21 @@ func conclude[T any](s *call, v T, err error, with *With[T]) (T, error) {
 type call struct {
 	c        *methodConf
 	ctx      context.Context // the caller's, with the span
+	base     context.Context // of attempts: ctx, or what cancels the arms of a hedge
 	span     Span            // nil when nothing traces
 	level    Level
 	action   Action
 	begun    mono.Time // 0 = the clock was not read
 	callerAt mono.Time // the caller's deadline; 0 = none
 	totalAt  mono.Time // the end of the total timeout; 0 = none
-	attempts int       // that reached the client
+	attempts int       // that reached the client, hedges included
+	tries    int       // attempts, each with its hedges
 	waited   time.Duration
 	retryAt  mono.Time // when the dependency wants to be asked again; 0 = unknown
 	cause    error     // the last real error
 	closed   bool
+	arms     bool // one arm of a hedge: the call itself ends elsewhere
+	streams  bool // the result outlives the call
 	arm      arm
 }
 
@@ -224,7 +233,7 @@ const (
 
 // begin sets what every call has.
 func (s *call) begin(ctx context.Context, c *methodConf, now mono.Time) {
-	s.c, s.ctx = c, ctx
+	s.c, s.ctx, s.base = c, ctx, ctx
 	s.level = c.method.sys.levelNow()
 	s.action = c.levels.At(s.level)
 	if d, ok := ctx.Deadline(); ok {
@@ -258,6 +267,7 @@ func (s *call) enter(ctx context.Context, c *methodConf) bool {
 		s.ctx, s.span = t.Start(ctx, CallInfo{
 			Dependency: c.method.dep.name, Method: c.method.spec.Name, Kind: c.method.spec.Kind, Level: s.level,
 		})
+		s.base = s.ctx
 	}
 	if s.action < ActFallback {
 		return true
@@ -282,7 +292,7 @@ func (s *call) admit(a *arm) bool {
 	case c.clock || s.callerAt != 0 || c.metered || s.span != nil:
 		now = mono.Now()
 	}
-	*a = arm{ctx: s.ctx, start: now}
+	*a = arm{ctx: s.base, start: now}
 	token, ok := dep.breaker.Fast()
 	if !ok {
 		if now == 0 {
@@ -305,7 +315,7 @@ func (s *call) admit(a *arm) bool {
 		return s.refuse(a, OutcomeNeutral, policyCaller, nil)
 	}
 	if a.endsAt != 0 {
-		a.own = &deadlineCtx{parent: s.ctx, at: a.endsAt, cause: ErrTimeout}
+		a.own = &deadlineCtx{parent: a.ctx, at: a.endsAt, cause: ErrTimeout, liftable: s.streams}
 		a.ctx = a.own
 	}
 	s.attempts++
@@ -336,7 +346,7 @@ func (s *call) occupy(a *arm, now mono.Time) error {
 			if a.endsAt != 0 {
 				left = a.endsAt - mono.Now()
 			}
-			if err := b.acquire(s.ctx, left); err != nil {
+			if err := b.acquire(s.base, left); err != nil {
 				return err
 			}
 			if a.endsAt != 0 && mono.Now() >= a.endsAt {
@@ -383,7 +393,9 @@ func (s *call) abort(a *arm) {
 		s.c.method.dep.breaker.Done(a.token, breaker.Failure, false)
 	}
 	a.outcome, a.policy = OutcomeFailure, policyClient
-	s.close(errAborted)
+	if !s.arms {
+		s.close(errAborted)
+	}
 }
 
 // errAborted is what a span ends with when the client panicked or ended its
@@ -403,7 +415,7 @@ func (s *call) finish(a *arm, err error) {
 	if a.endsAt != 0 || s.c.slow != 0 || s.span != nil {
 		now = mono.Now()
 	}
-	late := a.endsAt != 0 && now >= a.endsAt
+	late := a.endsAt != 0 && now >= a.endsAt && !a.tied
 	slow := s.c.slow != 0 && now-a.start > s.c.slow
 	v := breaker.Success
 	if err != nil || late {
@@ -464,13 +476,14 @@ func (s *call) again(err error) bool {
 	if a.outcome != OutcomeFailure && a.outcome != OutcomeTimeout {
 		return false
 	}
-	if !c.retries || s.action == ActOnce || s.attempts >= c.retry.Attempts || a.total {
+	s.tries++
+	if !c.retries || s.action == ActOnce || s.tries >= c.retry.Attempts || a.total {
 		return false
 	}
 	if s.ctx.Err() != nil || c.method.dep.breaker.State() == breaker.Open {
 		return false
 	}
-	wait := jittered(c.retry, s.attempts)
+	wait := jittered(c.retry, s.tries)
 	now := mono.Now()
 	if after := retryAfter(err); after > 0 {
 		s.retryAt = now + after

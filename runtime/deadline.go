@@ -24,7 +24,11 @@ type deadlineCtx struct {
 	wall   time.Time          // at as Deadline tells it; zero until asked
 	inner  context.Context    // nil until Done was asked
 	cancel context.CancelFunc // of inner
-	err    error              // set by end
+	err    error              // set by end, or once the deadline was seen to have passed
+	timer  *time.Timer        // of inner, while the deadline may still be lifted
+
+	liftable bool // the deadline ends with the attempt; the context lives on. Immutable
+	lifted   bool
 }
 
 // closed is the Done channel of contexts that ended before anyone asked.
@@ -35,8 +39,10 @@ var closed = func() chan struct{} {
 }()
 
 // Deadline returns the earlier of the context's own deadline and its parent's.
+// A deadline that may be lifted is not told: whoever plans with it, as HTTP/2
+// and gRPC do, would apply it to the result as well.
 func (c *deadlineCtx) Deadline() (time.Time, bool) {
-	if c.at == 0 {
+	if c.at == 0 || c.liftable {
 		return c.parent.Deadline()
 	}
 	c.mu.Lock()
@@ -68,9 +74,42 @@ func (c *deadlineCtx) Done() <-chan struct{} {
 		if c.err != nil {
 			return closed
 		}
-		c.inner, c.cancel = context.WithDeadlineCause(c.parent, c.deadline(), c.cause)
+		c.materialise()
 	}
 	return c.inner.Done()
+}
+
+// materialise makes the standard library's context. Requires mu.
+func (c *deadlineCtx) materialise() {
+	if !c.liftable {
+		c.inner, c.cancel = context.WithDeadlineCause(c.parent, c.deadline(), c.cause)
+		return
+	}
+	inner, cancel := context.WithCancelCause(c.parent)
+	c.inner, c.cancel = inner, func() { cancel(nil) }
+	if !c.lifted {
+		c.timer = time.AfterFunc(c.at-mono.Now(), func() { cancel(c.cause) })
+	}
+}
+
+// lift takes the deadline away, if it has not passed and nothing else has ended
+// the context.
+func (c *deadlineCtx) lift() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inner == nil {
+		// From now on somebody holds on to the context, and end must be able
+		// to end it.
+		if mono.Now() >= c.at {
+			return c.cause
+		}
+		c.lifted = true
+		c.materialise()
+	}
+	if c.timer != nil && !c.timer.Stop() {
+		return c.cause
+	}
+	return c.inner.Err()
 }
 
 // Err returns nil until Done is, or would be, closed.
@@ -118,6 +157,9 @@ func (c *deadlineCtx) String() string { return "resil.attempt" }
 func (c *deadlineCtx) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
 	if c.cancel != nil {
 		c.cancel()
 		return

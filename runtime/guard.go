@@ -23,6 +23,8 @@ type With[T any] struct {
 	Copy func(T) T
 	// Outbox encodes the arguments for StrategyOutbox. nil = none.
 	Outbox func() ([]byte, error)
+
+	tie func(T, context.CancelFunc) T // see CallStream
 }
 
 // Guard is one guarded interface of a [System].
@@ -236,6 +238,6 @@ func deliver(ctx context.Context, c *methodConf, do func(context.Context) (struc
 	plain.fallbacks, plain.stale = nil, nil
 	s.begin(ctx, &plain, 0)
 	s.action = ActOnce
-	v, err := attempt(&s, &s.arm, do)
+	v, err := attempt(&s, &s.arm, do, nil)
 	return conclude(&s, v, err, nil)
 }

@@ -9,6 +9,49 @@ import (
 	"sync"
 )
 
+// CallStream is [Call] for a method whose result outlives it: a body, rows. The
+// attempt timeout bounds the call until it returns; the result then lives on
+// the caller's context. tie returns the result such that the cancel function it
+// is given is called at the result's end; [TieReadCloser], [TieResponse] and
+// [TieRows] are such functions. A result that comes too late is closed.
+func CallStream[T any](ctx context.Context, m *Method, do func(context.Context) (T, error), tie func(T, context.CancelFunc) T) (T, error) {
+	return invoke(ctx, m, do, &With[T]{tie: tie})
+}
+
+// CallStreamWith is [CallStream] with what may stand in for the client.
+func CallStreamWith[T any](ctx context.Context, m *Method, do func(context.Context) (T, error), tie func(T, context.CancelFunc) T, with With[T]) (T, error) {
+	with.tie = tie
+	return invoke(ctx, m, do, &with)
+}
+
+// tied lifts the attempt's deadline and ties the rest to the result's end.
+func tied[T any](a *arm, v T, tie func(T, context.CancelFunc) T) (T, error) {
+	if err := a.own.lift(); err != nil {
+		discard(v)
+		var none T
+		return none, err
+	}
+	v = tie(v, a.own.end)
+	a.tied = true
+	return v, nil
+}
+
+// discard closes a result that nobody will get.
+func discard(v any) {
+	switch v := v.(type) {
+	case *http.Response:
+		if v != nil && v.Body != nil {
+			_ = v.Body.Close()
+		}
+	case *sql.Rows:
+		if v != nil {
+			_ = v.Close()
+		}
+	case io.Closer:
+		_ = v.Close()
+	}
+}
+
 // TieReadCloser returns r such that cancel is called when r is closed or read
 // to its end. A WriterTo of r is kept.
 func TieReadCloser(r io.ReadCloser, cancel context.CancelFunc) io.ReadCloser {
