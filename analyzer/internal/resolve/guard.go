@@ -1,0 +1,390 @@
+package resolve
+
+import (
+	"strings"
+
+	"github.com/resilgo/resil/analyzer/internal/summary"
+)
+
+// guardAll returns the guard that is in everything that variable v may hold;
+// "" if there is none, something lacks it, or nothing is known. known tells
+// whether anything is known of v.
+func (p *program) guardAll(v int32) (guard string, known bool) {
+	markers := true
+	for _, val := range p.sorted(v) {
+		x := &p.values[val]
+		if x.Kind == summary.ContextValue {
+			continue
+		}
+		if x.Kind == summary.ObjectValue && x.ID != "" || x.Kind == summary.FuncValue {
+			markers = false
+		}
+	}
+	for _, val := range p.sorted(v) {
+		x := &p.values[val]
+		// That a foreign type became an interface says nothing about the value.
+		if x.Kind == summary.ContextValue || !markers && p.isMarker(x) {
+			continue
+		}
+		g := p.guardOf(val, nil)
+		if g == "" {
+			return "", true
+		}
+		guard, known = g, true
+	}
+	return guard, known
+}
+
+func (p *program) isMarker(x *value) bool {
+	if x.Kind != summary.TypeValue {
+		return false
+	}
+	t := p.types[x.Name]
+	return t == nil || t.Foreign
+}
+
+// guardOfMade returns the guard in a function that a foreign one made.
+func (p *program) guardOfMade(v int32) string {
+	for _, val := range p.sorted(v) {
+		if p.values[val].Kind != summary.ObjectValue {
+			continue
+		}
+		if g := p.guardOf(val, nil); g != "" {
+			return g
+		}
+	}
+	return ""
+}
+
+// guardOf returns the guard inside a value: a client, transport, interceptor,
+// driver or policy.
+func (p *program) guardOf(val int32, open map[int32]bool) string {
+	if open[val] {
+		return ""
+	}
+	if g, ok := p.guardMemo[val]; ok {
+		return g
+	}
+	x := &p.values[val]
+	if open == nil {
+		open = make(map[int32]bool)
+	}
+	open[val] = true
+	g := ""
+	switch x.Kind {
+	case summary.ObjectValue:
+		g = p.guardOfObject(x, val, open)
+	case summary.TypeValue:
+		g = p.guardOfType(x.Name, open)
+	case summary.FuncValue:
+		g = p.guardOfFunc(x.node)
+	}
+	delete(open, val)
+	if len(open) == 0 && p.settled {
+		p.guardMemo[val] = g
+	}
+	return g
+}
+
+func (p *program) guardOfObject(x *value, val int32, open map[int32]bool) string {
+	if x.Guard != "" {
+		return x.Guard
+	}
+	anyOf := func(v int32) string {
+		for _, in := range p.sorted(v) {
+			if g := p.guardOf(in, open); g != "" {
+				return g
+			}
+		}
+		return ""
+	}
+	for _, v := range x.in {
+		if g := anyOf(v); g != "" {
+			return g
+		}
+	}
+	for _, v := range x.part {
+		guard := ""
+		for _, in := range p.sorted(v) {
+			if p.values[in].Kind == summary.ContextValue {
+				continue
+			}
+			if guard = p.guardOf(in, open); guard == "" {
+				break
+			}
+		}
+		if guard != "" {
+			return guard
+		}
+	}
+	for _, v := range p.stored[val] {
+		if g := anyOf(v); g != "" {
+			return g
+		}
+	}
+	return ""
+}
+
+// store works out what is stored in which objects.
+func (p *program) store() {
+	for base, all := range p.stores {
+		for val := range p.pts[base] {
+			if p.values[val].Kind != summary.ObjectValue {
+				continue
+			}
+			for _, s := range all {
+				p.stored[val] = append(p.stored[val], s.src)
+				p.fields[val] = append(p.fields[val], s.field)
+			}
+		}
+	}
+}
+
+// guardOfType judges a type of the module that stands in for a transport, a
+// driver or a hook.
+func (p *program) guardOfType(name string, open map[int32]bool) string {
+	t := p.types[name]
+	if t == nil || t.Foreign {
+		return ""
+	}
+	for _, m := range []string{"RoundTrip", "Do", "Connect", "Open", "ProcessHook", "ProcessPipelineHook"} {
+		e := t.methods[m]
+		if e == nil || e.Func == "" {
+			continue
+		}
+		n := p.byID[e.Func]
+		if n == nil {
+			continue
+		}
+		var g string
+		switch m {
+		case "RoundTrip", "Do":
+			g = p.guardOfTransport(n, open)
+		case "Connect", "Open":
+			g = p.guardOfDriver(n)
+		default:
+			g = p.guardOfFunc(n)
+		}
+		if g != "" {
+			return g
+		}
+	}
+	return ""
+}
+
+// guardOfTransport returns the guard inside which a RoundTrip method calls the
+// next transport, on every path.
+func (p *program) guardOfTransport(n *node, open map[int32]bool) string {
+	guard := ""
+	seen := map[*node]bool{n: true}
+	work := []*node{n}
+	for len(work) > 0 {
+		n := work[len(work)-1]
+		work = work[:len(work)-1]
+		for _, o := range n.ops {
+			if !o.Middle {
+				continue
+			}
+			g := o.Region
+			for _, val := range p.sorted(o.v(o.Recv)) {
+				if g == "" {
+					g = p.guardOf(val, open)
+				}
+			}
+			if g == "" {
+				return ""
+			}
+			guard = g
+		}
+		for _, e := range n.edges {
+			switch {
+			case e.mode == guarded:
+				if p.reachesMiddle(e.to) {
+					guard = e.guard
+				}
+			case !seen[e.to]:
+				seen[e.to] = true
+				work = append(work, e.to)
+			}
+		}
+	}
+	return guard
+}
+
+func (p *program) reachesMiddle(n *node) bool {
+	seen := map[*node]bool{n: true}
+	work := []*node{n}
+	for len(work) > 0 {
+		n := work[len(work)-1]
+		work = work[:len(work)-1]
+		for _, o := range n.ops {
+			if o.Middle {
+				return true
+			}
+		}
+		for _, e := range n.edges {
+			if !seen[e.to] {
+				seen[e.to] = true
+				work = append(work, e.to)
+			}
+		}
+	}
+	return false
+}
+
+// guardOfDriver judges a database driver or connector by the connections that
+// it hands out: their queries run inside a guard.
+func (p *program) guardOfDriver(n *node) string {
+	for _, r := range n.Results {
+		for _, val := range p.sorted(n.pkg.vars[r]) {
+			x := &p.values[val]
+			if x.Kind != summary.TypeValue {
+				continue
+			}
+			t := p.types[x.Name]
+			if t == nil || t.Foreign {
+				continue
+			}
+			for _, m := range []string{"QueryContext", "ExecContext", "PrepareContext", "Query", "Exec", "Prepare"} {
+				e := t.methods[m]
+				if e == nil || p.byID[e.Func] == nil {
+					continue
+				}
+				for _, edge := range p.byID[e.Func].edges {
+					if edge.mode == guarded {
+						return edge.guard
+					}
+				}
+				for _, o := range p.byID[e.Func].ops {
+					if o.Region != "" {
+						return o.Region
+					}
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// guardOfFunc judges an interceptor or middleware: it runs the function that it
+// was given only inside a guard, at once or in the function that it returns.
+func (p *program) guardOfFunc(n *node) string {
+	if n == nil {
+		return ""
+	}
+	if n.Invoker == 0 && n.Method != "ProcessHook" && n.Method != "ProcessPipelineHook" && !p.returnsFunc(n) {
+		return ""
+	}
+	var mine []int32
+	for i, v := range n.Params {
+		if n.Invoker != 0 && int(n.Invoker) != i+1 {
+			continue
+		}
+		if g := n.pkg.vars[v]; g != 0 {
+			mine = append(mine, g)
+		}
+	}
+	if len(mine) == 0 {
+		return ""
+	}
+	guard := ""
+	// Roots: the function, and the literals that nothing in it runs.
+	for _, m := range p.nodes[n.index:] {
+		if m != n && !inside(m, n) {
+			if m.top != n.top {
+				break
+			}
+			continue
+		}
+		for _, o := range m.ops {
+			uses := o.Kind == summary.Dynamic && contains(mine, o.v(o.Recv))
+			if o.Kind == summary.Extern {
+				for _, a := range o.Args {
+					uses = uses || contains(mine, o.v(a))
+				}
+			}
+			if !uses {
+				continue
+			}
+			md, g, _ := p.modeOf(o)
+			if md != guarded {
+				g = p.onlyGuarded(m, n)
+			}
+			if g == "" {
+				return ""
+			}
+			guard = g
+		}
+	}
+	return guard
+}
+
+// returnsFunc reports whether n returns one of its own literals.
+func (p *program) returnsFunc(n *node) bool {
+	for _, r := range n.Results {
+		for val := range p.pts[n.pkg.vars[r]] {
+			if m := p.values[val].node; m != nil && m != n && inside(m, n) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// onlyGuarded returns the guard that runs literal m, or a literal around it
+// within n, whenever it runs.
+func (p *program) onlyGuarded(m, n *node) string {
+	guard := ""
+	for _, from := range p.nodes[n.index:] {
+		if from.top != n.top {
+			break
+		}
+		for _, e := range from.edges {
+			if e.to != m {
+				continue
+			}
+			if e.mode != guarded {
+				return ""
+			}
+			guard = e.guard
+		}
+	}
+	if guard == "" && m.outer != nil && m != n && m.outer != n {
+		return p.onlyGuarded(m.outer, n)
+	}
+	return guard
+}
+
+// policies returns the guard among the policies of a call; unknown policies
+// count as one, for want of a reason to complain.
+func (p *program) policies(o *op) string {
+	known := false
+	for _, v := range append([]summary.Var{o.Recv}, o.Args...) {
+		for _, val := range p.sorted(o.v(v)) {
+			x := &p.values[val]
+			if x.Kind != summary.ObjectValue || strings.HasPrefix(x.Name, "net/http.") {
+				continue
+			}
+			known = true
+			if g := p.guardOf(val, nil); g != "" {
+				return g
+			}
+		}
+	}
+	if known {
+		return ""
+	}
+	return o.Row.Dependency
+}
+
+func contains(vars []int32, v int32) bool {
+	if v == 0 {
+		return false
+	}
+	for _, x := range vars {
+		if x == v {
+			return true
+		}
+	}
+	return false
+}

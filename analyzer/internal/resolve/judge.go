@@ -1,0 +1,305 @@
+package resolve
+
+import (
+	"cmp"
+	"go/token"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/resilgo/resil/analyzer/internal/catalog"
+	"github.com/resilgo/resil/analyzer/internal/finding"
+	"github.com/resilgo/resil/analyzer/internal/summary"
+)
+
+// call is an outbound call with its verdict.
+type call struct {
+	op     *op
+	row    summary.Row
+	callee string
+	guard  string
+	// excluded is why it is counted only.
+	excluded string
+	unknown  bool
+	bound    bound
+	values   []int32 // receivers outside the module; may be empty
+}
+
+// calls judges all outbound calls of the packages in question.
+func (p *program) calls() []call {
+	var out []call
+	for _, n := range p.nodes {
+		if n.Outbound != "" || n.outer != nil && n.top.Outbound != "" {
+			continue // the primitive itself: its callers count
+		}
+		for _, o := range n.ops {
+			if o.Middle {
+				continue
+			}
+			c, ok := p.outbound(o)
+			if !ok || !n.pkg.own && n.state&exposed == 0 {
+				continue
+			}
+			p.verdict(&c)
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// outbound reports whether an op leaves the process.
+func (p *program) outbound(o *op) (call, bool) {
+	switch o.Kind {
+	case summary.Outbound:
+		return call{op: o, row: o.Row, callee: o.Callee}, true
+	case summary.Interface:
+		if len(o.foreign) > 0 {
+			f := o.foreign[0]
+			c := call{op: o, row: f.row, callee: o.Callee}
+			for _, f := range o.foreign {
+				c.values = append(c.values, f.value)
+			}
+			return c, true
+		}
+		e := catalog.Effect(o.Row.Effect)
+		if len(o.targets) == 0 && (e == catalog.Call || e == catalog.Counted) {
+			return call{op: o, row: o.Row, callee: o.Callee}, true
+		}
+	}
+	if row, ok := p.generatedCall(o); ok {
+		return call{op: o, row: row, callee: o.targets[0].ID}, true
+	}
+	return call{}, false
+}
+
+// generatedCall recognises the call of a generated client from code that
+// people wrote: what leaves the process is in a file that nobody edits.
+func (p *program) generatedCall(o *op) (summary.Row, bool) {
+	if o.Kind == summary.Extern || generated(o.node) {
+		return summary.Row{}, false
+	}
+	for _, t := range o.targets {
+		if !generated(t) || t.Method == "" {
+			continue
+		}
+		if row, ok := p.leavesGenerated(t, map[*node]bool{}); ok {
+			return row, true
+		}
+	}
+	return summary.Row{}, false
+}
+
+func generated(n *node) bool { return n.file.Generated && !n.file.Resil }
+
+func (p *program) leavesGenerated(n *node, seen map[*node]bool) (summary.Row, bool) {
+	if seen[n] || !generated(n) {
+		return summary.Row{}, false
+	}
+	seen[n] = true
+	for _, o := range n.ops {
+		row := o.Row
+		if len(o.foreign) > 0 {
+			row = o.foreign[0].row
+		}
+		if (o.Kind == summary.Outbound || o.Kind == summary.Interface) && catalog.Effect(row.Effect) == catalog.Call && !o.Middle {
+			row.Deadline = uint8(catalog.ByClient)
+			if o.Context != 0 {
+				row.Deadline = uint8(catalog.ByContext)
+			}
+			return row, true
+		}
+		if o.Kind == summary.Extern {
+			continue
+		}
+		for _, t := range o.targets {
+			if row, ok := p.leavesGenerated(t, seen); ok {
+				return row, true
+			}
+		}
+	}
+	return summary.Row{}, false
+}
+
+// verdict decides whether a call is guarded, bounded, and worth reporting.
+func (p *program) verdict(c *call) {
+	o, n := c.op, c.op.node
+	c.excluded = p.exclusion(c)
+	c.bound = p.boundOf(c)
+	switch {
+	case n.file.Test:
+	case o.Region != "":
+		c.guard = o.Region
+	case n.covered() != "":
+		c.guard = n.covered()
+	default:
+		if g, known := p.guardOfReceivers(c); g != "" {
+			c.guard = g
+		} else if !known && !p.whole && p.carrier(c) {
+			c.unknown = true
+		}
+	}
+	if c.guard != "" || n.file.Test {
+		return
+	}
+	switch {
+	case o.Go && n.state&reached != 0: // outside whatever runs the function
+	case n.state&exposed != 0:
+	case n.state&maybe != 0:
+		c.unknown = true
+	default:
+		c.guard = cmp.Or(n.guard, "guard")
+		c.unknown = false
+	}
+}
+
+// carrier reports whether a guard might be inside the receiver.
+func (p *program) carrier(c *call) bool {
+	return c.op.Recv != 0 && (c.op.Kind == summary.Outbound || c.op.Kind == summary.Interface)
+}
+
+// guardOfReceivers returns the guard inside everything the call may be made on.
+func (p *program) guardOfReceivers(c *call) (guard string, known bool) {
+	if c.op.Kind == summary.Interface && len(c.values) > 0 {
+		for _, val := range c.values {
+			x := &p.values[val]
+			if p.isMarker(x) {
+				continue
+			}
+			g := p.guardOf(val, nil)
+			if g == "" {
+				return "", true
+			}
+			guard, known = g, true
+		}
+		return guard, known
+	}
+	if c.op.Kind != summary.Outbound && c.op.Kind != summary.Interface {
+		return "", true
+	}
+	if c.op.Recv == 0 {
+		return p.guardAll(p.defaultClient(c))
+	}
+	return p.guardAll(c.op.v(c.op.Recv))
+}
+
+// defaultClient: the functions of net/http use http.DefaultClient.
+func (p *program) defaultClient(c *call) int32 {
+	if strings.HasPrefix(c.callee, "net/http.") {
+		return p.vars["G net/http.DefaultClient"]
+	}
+	return 0
+}
+
+// exclusion returns why a call is counted but not reported.
+func (p *program) exclusion(c *call) string {
+	n := c.op.node
+	switch {
+	case n.file.Test:
+		return "test file"
+	case generated(n):
+		return "generated file"
+	case catalog.Effect(c.row.Effect) == catalog.Counted:
+		return c.row.Why
+	}
+	if reason, ok := p.cat.Excluded(n.pkg.Path, c.callee); ok {
+		return reason
+	}
+	if shutdown[lastName(n.Name)] {
+		return "shutdown clean-up"
+	}
+	return ""
+}
+
+var shutdown = map[string]bool{"Close": true, "Shutdown": true, "Stop": true, "TearDown": true, "Teardown": true, "Cleanup": true}
+
+func lastName(name string) string {
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		return name[i+1:]
+	}
+	return name
+}
+
+// report turns judged calls into the lines of the coverage report.
+func (p *program) report(calls []call) []finding.Call {
+	var out []finding.Call
+	for _, c := range calls {
+		n := c.op.node
+		if !n.pkg.own {
+			continue
+		}
+		out = append(out, finding.Call{
+			Pos: p.position(n, c.op.Pos), Package: n.pkg.Path, Func: n.Name, Callee: c.callee,
+			Dependency: c.row.Dependency, Guard: c.guard, Deadline: c.bound == bounded,
+			Excluded: c.excluded, Unknown: c.unknown && c.excluded == "",
+		})
+	}
+	slices.SortFunc(out, finding.CompareCalls)
+	return out
+}
+
+func (p *program) position(n *node, at summary.Pos) token.Position {
+	return token.Position{Filename: n.pkg.Files[at.File].Name, Offset: int(at.Offset), Line: int(at.Line), Column: int(at.Col)}
+}
+
+func (p *program) end(n *node, at summary.Pos) token.Position {
+	pos := p.position(n, at)
+	pos.Column += int(at.End - at.Offset)
+	pos.Offset = int(at.End)
+	return pos
+}
+
+// title is the name of a function in messages: "(*shop.Store).Load".
+func (n *node) title() string {
+	pkg := path.Base(n.pkg.Path)
+	if n.pkg.Main {
+		pkg = "main"
+	}
+	if rest, ok := strings.CutPrefix(n.Name, "(*"); ok {
+		return "(*" + pkg + "." + rest
+	}
+	if rest, ok := strings.CutPrefix(n.Name, "("); ok {
+		return "(" + pkg + "." + rest
+	}
+	return pkg + "." + n.Name
+}
+
+// trail returns the unguarded path to n, entry point first.
+func (p *program) trail(n *node) []*edge {
+	var out []*edge
+	seen := make(map[*node]bool)
+	for n.via != nil && !seen[n] {
+		seen[n] = true
+		out = append(out, n.via)
+		n = n.via.from
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// pathTo spells the path to a call in n; "" when the call is all there is.
+func (p *program) pathTo(n *node) string {
+	var names []string
+	for _, e := range p.trail(n) {
+		names = append(names, e.from.title())
+	}
+	names = slices.Compact(append(names, n.title()))
+	if len(names) == 1 {
+		return names[0]
+	}
+	if len(names) > 8 {
+		names = append(append(names[:3:3], "…"), names[len(names)-4:]...)
+	}
+	return strings.Join(names, " → ")
+}
+
+// pathPlaces returns the places along the path, for tools that link them.
+func (p *program) pathPlaces(n *node) []finding.Related {
+	var out []finding.Related
+	for _, e := range p.trail(n) {
+		if e.from == e.to.outer && e.from.Name == e.to.Name && len(out) > 0 {
+			continue
+		}
+		out = append(out, finding.Related{Pos: p.position(e.from, e.op.Pos), Message: e.from.title() + " runs " + e.to.title()})
+	}
+	return out
+}

@@ -1,0 +1,494 @@
+package resolve
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/resilgo/resil/analyzer/internal/catalog"
+	"github.com/resilgo/resil/analyzer/internal/summary"
+)
+
+// program is the join of all summaries: one numbering of variables, functions
+// and values.
+type program struct {
+	cat   *catalog.Catalog
+	whole bool
+
+	pkgs []*pkg
+	vars map[string]int32 // global variables by name
+	n    int32            // number of variables, the first is 1
+
+	nodes      []*node
+	modes      map[param]modes  // how functions run their parameters
+	paramGuard map[param]string // the guard that does
+	byID       map[string]*node
+	types      map[string]*typeInfo
+
+	ifaces     map[string]*summary.Iface
+	implements map[string][]*typeInfo    // memo of implementers
+	guards     map[string]*summary.Guard // by interface
+
+	values []value
+	keys   map[string]int32 // values by key
+	pts    []set            // by variable
+	succ   [][]int32        // flows by source
+	subs   [][]sub          // calls to resolve by receiver
+	queue  []fact
+
+	stores    map[int32][]stored // by base variable: what is stored in its objects
+	stored    map[int32][]int32  // objects: further parts
+	fields    map[int32][]string // objects: fields stored
+	assigned  map[int32]bool     // variables that a flow inside a function sets
+	mentioned map[*node]bool     // functions used as values
+	guardMemo map[int32]string   // guards inside values, once settled
+	settled   bool               // the graph is complete
+}
+
+type pkg struct {
+	*summary.Package
+	own  bool    // to be judged
+	vars []int32 // by summary.Var
+}
+
+// node is a function body.
+type node struct {
+	*summary.Func
+	pkg   *pkg
+	index int
+	first int // index of the first function of the package
+	outer *node
+	top   *node // the declared function around it, itself if it is one
+	ops   []*op
+	file  *summary.File
+
+	in    int // edges from other functions
+	edges []edge
+	state state
+	via   *edge  // how it was first exposed, nil for a root
+	guard string // how it was first reached if never exposed
+}
+
+// op is one call with what it was resolved to.
+type op struct {
+	*summary.Op
+	node      *node
+	targets   []*node
+	foreign   []foreign // what leaves the module through an interface
+	seen      map[int32]bool
+	generated bool // a target is a generated stub
+}
+
+// foreign is an implementation outside the module.
+type foreign struct {
+	row    summary.Row
+	callee string
+	value  int32 // index in program.values, -1 = unknown
+}
+
+type typeInfo struct {
+	*summary.Type
+	pkg     *pkg
+	methods map[string]*summary.Method
+}
+
+type value struct {
+	summary.Value
+	node *node // FuncValue
+	in   []int32
+	part []int32
+	pkg  *pkg
+}
+
+type set map[int32]struct{}
+
+type sub struct {
+	op *op
+}
+
+type fact struct{ v, value int32 }
+
+// stored is what is stored in a field.
+type stored struct {
+	src   int32
+	field string
+}
+
+// link numbers everything.
+func link(in Input) *program {
+	p := &program{
+		cat: in.Catalog, whole: in.Whole,
+		vars: make(map[string]int32), byID: make(map[string]*node), types: make(map[string]*typeInfo),
+		ifaces: make(map[string]*summary.Iface), implements: make(map[string][]*typeInfo),
+		guards: make(map[string]*summary.Guard),
+		keys:   make(map[string]int32), stored: make(map[int32][]int32), stores: make(map[int32][]stored), fields: make(map[int32][]string), mentioned: make(map[*node]bool),
+		assigned: make(map[int32]bool), guardMemo: make(map[int32]string),
+	}
+	known := make(map[string]bool)
+	for _, s := range in.Packages {
+		if s != nil && !known[s.Path] {
+			known[s.Path] = true
+			p.pkgs = append(p.pkgs, &pkg{Package: s, own: true})
+		}
+	}
+	for i := 0; i < len(p.pkgs); i++ { // grows: imports of imports
+		for _, path := range p.pkgs[i].Imports {
+			if known[path] || in.Dep == nil {
+				continue
+			}
+			known[path] = true
+			if s := in.Dep(path); s != nil {
+				p.pkgs = append(p.pkgs, &pkg{Package: s})
+			}
+		}
+	}
+	slices.SortStableFunc(p.pkgs, func(x, y *pkg) int { return strings.Compare(x.Path, y.Path) })
+	for _, k := range p.pkgs {
+		p.number(k)
+	}
+	size := p.n + 1
+	p.pts, p.succ, p.subs = make([]set, size), make([][]int32, size), make([][]sub, size)
+	for _, k := range p.pkgs {
+		p.load(k)
+	}
+	return p
+}
+
+// number gives the variables, functions and types of a package their numbers.
+func (p *program) number(k *pkg) {
+	k.vars = make([]int32, len(k.Vars)+1)
+	for i, name := range k.Vars {
+		if name != "" {
+			if v, ok := p.vars[name]; ok {
+				k.vars[i+1] = v
+				continue
+			}
+			p.vars[name] = p.n + 1
+		}
+		p.n++
+		k.vars[i+1] = p.n
+	}
+	first := len(p.nodes)
+	for i := range k.Funcs {
+		f := &k.Funcs[i]
+		n := &node{Func: f, pkg: k, index: len(p.nodes), first: first, file: &k.Files[f.Pos.File]}
+		n.top = n
+		if f.Outer >= 0 {
+			n.outer = p.nodes[first+int(f.Outer)]
+			n.top = n.outer.top
+		}
+		for j := range f.Ops {
+			n.ops = append(n.ops, &op{Op: &f.Ops[j], node: n})
+		}
+		p.nodes = append(p.nodes, n)
+		p.byID[f.ID] = n
+	}
+	for i := range k.Types {
+		t := &k.Types[i]
+		ti, ok := p.types[t.Name]
+		if !ok {
+			ti = &typeInfo{Type: t, pkg: k, methods: make(map[string]*summary.Method)}
+			p.types[t.Name] = ti
+		}
+		for j := range t.Methods {
+			ti.methods[t.Methods[j].Name] = &t.Methods[j]
+		}
+	}
+	for i := range k.Ifaces {
+		p.ifaces[k.Ifaces[i].Name] = &k.Ifaces[i]
+	}
+	for i := range k.Guards {
+		p.guards[k.Guards[i].Iface] = &k.Guards[i]
+	}
+}
+
+// load enters the flows, values and calls of a package.
+func (p *program) load(k *pkg) {
+	for _, f := range k.Flows {
+		dst, src := k.vars[f.Dst], k.vars[f.Src]
+		p.assigned[dst] = true
+		p.succ[src] = append(p.succ[src], dst)
+	}
+	for _, s := range k.Stores {
+		base := k.vars[s.Base]
+		p.stores[base] = append(p.stores[base], stored{k.vars[s.Src], s.Field})
+	}
+	for _, b := range k.Values {
+		v := k.vars[b.Var]
+		p.assigned[v] = true
+		p.add(v, p.value(k, b.Value))
+	}
+	for _, n := range p.nodes {
+		if n.pkg != k || n.file.Test {
+			continue
+		}
+		for _, o := range n.ops {
+			p.subscribe(o)
+		}
+	}
+}
+
+// v returns the number of a variable of the op's package.
+func (o *op) v(v summary.Var) int32 { return o.node.pkg.vars[v] }
+
+// value returns the number of a value.
+func (p *program) value(k *pkg, x summary.Value) int32 {
+	key := fmt.Sprintf("%d %s %s %s %d %g", x.Kind, x.Name, x.ID, x.Guard, x.Bound, x.Seconds)
+	if i, ok := p.keys[key]; ok {
+		return i
+	}
+	v := value{Value: x, pkg: k}
+	if x.Kind == summary.FuncValue {
+		if v.node = p.byID[x.Name]; v.node != nil {
+			p.mentioned[v.node] = true
+		}
+	}
+	for _, in := range x.In {
+		v.in = append(v.in, k.vars[in])
+	}
+	for _, in := range x.Part {
+		v.part = append(v.part, k.vars[in])
+	}
+	i := int32(len(p.values))
+	p.values = append(p.values, v)
+	p.keys[key] = i
+	return i
+}
+
+// add enters that variable v may hold a value.
+func (p *program) add(v, val int32) {
+	if v == 0 {
+		return
+	}
+	if p.pts[v] == nil {
+		p.pts[v] = make(set)
+	}
+	if _, ok := p.pts[v][val]; ok {
+		return
+	}
+	p.pts[v][val] = struct{}{}
+	p.queue = append(p.queue, fact{v, val})
+}
+
+// flow enters that what src holds, dst may hold.
+func (p *program) flow(dst, src int32) {
+	if dst == 0 || src == 0 || dst == src || slices.Contains(p.succ[src], dst) {
+		return
+	}
+	p.succ[src] = append(p.succ[src], dst)
+	for val := range p.pts[src] {
+		p.add(dst, val)
+	}
+}
+
+// solve propagates until nothing changes.
+func (p *program) solve() {
+	for len(p.queue) > 0 {
+		f := p.queue[len(p.queue)-1]
+		p.queue = p.queue[:len(p.queue)-1]
+		for _, dst := range p.succ[f.v] {
+			p.add(dst, f.value)
+		}
+		for i := 0; i < len(p.subs[f.v]); i++ {
+			p.resolve(p.subs[f.v][i].op, f.v, f.value)
+		}
+	}
+}
+
+// subscribe enters a call, to be resolved as its receiver becomes known.
+func (p *program) subscribe(o *op) {
+	switch o.Kind {
+	case summary.Static:
+		if n := p.byID[o.Callee]; n != nil {
+			p.bind(o, n)
+		}
+		if o.Recv != 0 {
+			if n := p.byID[o.Callee]; n != nil && n.Recv != 0 {
+				p.flow(n.pkg.vars[n.Recv], o.v(o.Recv))
+			}
+		}
+	case summary.Interface, summary.Dynamic:
+		p.watch(o, o.v(o.Recv))
+	case summary.Extern:
+		for _, a := range o.Args {
+			p.watch(o, o.v(a))
+		}
+	}
+}
+
+// watch resolves o with every value of variable v.
+func (p *program) watch(o *op, v int32) {
+	if v == 0 {
+		return
+	}
+	p.subs[v] = append(p.subs[v], sub{o})
+	for val := range p.pts[v] {
+		p.resolve(o, v, val)
+	}
+}
+
+// resolve enters what a call does when its receiver, or an argument that a
+// foreign function runs, holds a value.
+func (p *program) resolve(o *op, v, val int32) {
+	x := &p.values[val]
+	switch o.Kind {
+	case summary.Interface:
+		switch x.Kind {
+		case summary.TypeValue, summary.ObjectValue:
+			p.dispatch(o, x.Name, val)
+		}
+	case summary.Dynamic:
+		switch x.Kind {
+		case summary.FuncValue:
+			if x.node != nil {
+				p.bind(o, x.node)
+			}
+		case summary.ObjectValue:
+			p.wrap(o, val)
+		}
+	case summary.Extern:
+		if x.Kind == summary.FuncValue && x.node != nil {
+			p.callback(o, x.node)
+		}
+	}
+}
+
+// dispatch resolves an interface call on a value of a named type.
+func (p *program) dispatch(o *op, name string, val int32) {
+	if o.seen == nil {
+		o.seen = make(map[int32]bool)
+	}
+	if o.seen[val] {
+		return
+	}
+	o.seen[val] = true
+	t := p.types[name]
+	if t == nil {
+		p.leave(o, o.Row, o.Callee, val)
+		return
+	}
+	m := t.methods[o.Method]
+	switch {
+	case m == nil:
+		p.leave(o, o.Row, o.Callee, val)
+	case m.Func != "":
+		if n := p.byID[m.Func]; n != nil {
+			if o.Row.Effect != 0 && n.file.Generated && !n.file.Resil {
+				p.leave(o, o.Row, o.Callee, val)
+				o.generated = true
+				return
+			}
+			p.bind(o, n)
+			if n.Recv != 0 {
+				if i := int32(n.pkg.vars[n.Recv]); i != 0 {
+					p.flow(i, p.vars["V "+name])
+				}
+			}
+		}
+	case m.Via != "":
+		p.watch(o, p.vars[m.Via])
+		if v := p.vars[m.Via]; v != 0 && len(p.pts[v]) == 0 && m.Row.Effect != 0 {
+			p.leave(o, m.Row, m.Callee, val)
+		}
+	default:
+		row := m.Row
+		if row.Effect == 0 {
+			row = o.Row
+		}
+		p.leave(o, row, m.Callee, val)
+	}
+}
+
+// leave enters that a call leaves the module.
+func (p *program) leave(o *op, row summary.Row, callee string, val int32) {
+	if row.Effect == 0 || catalog.Effect(row.Effect) == catalog.Lazy {
+		return
+	}
+	o.foreign = append(o.foreign, foreign{row: row, callee: callee, value: val})
+}
+
+// bind enters that o calls n.
+func (p *program) bind(o *op, n *node) {
+	if slices.Contains(o.targets, n) {
+		return
+	}
+	o.targets = append(o.targets, n)
+	for i, a := range o.Args {
+		if i < len(n.Params) {
+			p.flow(n.pkg.vars[n.Params[i]], o.v(a))
+		}
+	}
+	for i, r := range o.Results {
+		if i < len(n.Results) {
+			p.flow(o.v(r), n.pkg.vars[n.Results[i]])
+		}
+	}
+}
+
+// callback enters that a foreign function runs n. It passes on its context,
+// unless it is bounded in time by itself.
+func (p *program) callback(o *op, n *node) {
+	if slices.Contains(o.targets, n) {
+		return
+	}
+	o.targets = append(o.targets, n)
+	for _, param := range n.Params {
+		v := n.pkg.vars[param]
+		switch {
+		case v == 0:
+		case o.Row.Timed || o.Row.Dependency == "resil":
+			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Limited}))
+		case o.Context != 0:
+			p.flow(v, o.v(o.Context))
+		default:
+			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Foreign}))
+		}
+	}
+}
+
+// wrap: a function that a foreign one made is called; what comes out is made
+// of what goes in.
+func (p *program) wrap(o *op, val int32) {
+	x := p.values[val]
+	y := value{Value: summary.Value{Kind: summary.ObjectValue, Name: "func", ID: fmt.Sprintf("%s@%d/%d", x.ID, o.node.index, o.Pos.Offset), Guard: x.Guard}, pkg: x.pkg}
+	y.in = append(slices.Clone(x.in), x.part...)
+	for _, a := range o.Args {
+		if a != 0 {
+			y.in = append(y.in, o.v(a))
+		}
+	}
+	for _, v := range y.in {
+		if v != 0 {
+			for f := range p.pts[v] {
+				if n := p.values[f].node; n != nil && !slices.Contains(o.targets, n) {
+					o.targets = append(o.targets, n)
+				}
+			}
+		}
+	}
+	key := "wrap " + y.ID
+	i, ok := p.keys[key]
+	if !ok {
+		i = int32(len(p.values))
+		p.values = append(p.values, y)
+		p.keys[key] = i
+	}
+	for _, r := range o.Results {
+		if r != 0 {
+			p.add(o.v(r), i)
+		}
+	}
+}
+
+// sorted returns the values of a variable in a stable order.
+func (p *program) sorted(v int32) []int32 {
+	if v == 0 {
+		return nil
+	}
+	out := make([]int32, 0, len(p.pts[v]))
+	for x := range p.pts[v] {
+		out = append(out, x)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,838 @@
+package summary
+
+import (
+	"go/ast"
+	"go/constant"
+	"go/token"
+	"go/types"
+	"strings"
+
+	"github.com/resilgo/resil/analyzer/internal/catalog"
+)
+
+// site is one place where a named function is called.
+type site struct {
+	fn      *types.Func
+	sig     *types.Signature // as instantiated here
+	node    ast.Node         // the whole call
+	name    ast.Node         // the function's name
+	recv    Var
+	through types.Type // type on which a method is selected; nil for functions
+	args    []Var      // by parameter
+	exprs   []ast.Expr // arguments as written; nil when unknown
+}
+
+// call walks a call and returns the variables of its results.
+func (b *builder) call(e *ast.CallExpr) []Var {
+	if tv := b.u.Info.Types[e.Fun]; tv.IsType() {
+		return []Var{b.conversion(e, tv.Type)}
+	}
+	fun := ast.Unparen(e.Fun)
+	switch x := fun.(type) { // instantiation: f[int](…)
+	case *ast.IndexExpr:
+		if b.funcOf(x.X) != nil {
+			fun = ast.Unparen(x.X)
+		}
+	case *ast.IndexListExpr:
+		fun = ast.Unparen(x.X)
+	}
+	switch x := fun.(type) {
+	case *ast.Ident:
+		switch obj := b.u.Info.Uses[x].(type) {
+		case *types.Builtin:
+			return []Var{b.builtin(e, obj.Name())}
+		case *types.Func:
+			return b.namedCall(e, x, nil, obj)
+		}
+	case *ast.SelectorExpr:
+		if fn, ok := b.u.Info.Uses[x.Sel].(*types.Func); ok {
+			return b.namedCall(e, x.Sel, x, fn)
+		}
+	}
+	sig, ok := underlying(b.typeOf(fun)).(*types.Signature)
+	if !ok {
+		for _, a := range e.Args {
+			b.expr(a)
+		}
+		return nil
+	}
+	return b.dynamic(e, fun, sig)
+}
+
+// namedCall walks the call of a named function or method.
+func (b *builder) namedCall(e *ast.CallExpr, name ast.Node, sel *ast.SelectorExpr, fn *types.Func) []Var {
+	c := site{fn: fn, node: e, name: name, exprs: e.Args}
+	c.sig, _ = underlying(b.typeOf(e.Fun)).(*types.Signature)
+	if c.sig == nil {
+		c.sig = fn.Signature()
+	}
+	if sel != nil {
+		if s := b.u.Info.Selections[sel]; s != nil {
+			c.through = b.through(s)
+			if s.Kind() == types.MethodExpr { // T.Method(x, …)
+				if len(e.Args) > 0 {
+					c.recv = b.expr(e.Args[0])
+					c.exprs = e.Args[1:]
+					c.sig = fn.Signature()
+				}
+				c.through = s.Recv()
+			} else {
+				c.recv = b.path(b.expr(sel.X), s.Recv(), s.Index()[:len(s.Index())-1])
+			}
+		}
+	}
+	c.args = b.arguments(c.sig, c.exprs)
+	return b.invoke(c)
+}
+
+// row returns the catalogue's row for a function, nil if there is none. The
+// built-in rows for calls speak of other people's modules only.
+func (b *builder) row(fn *types.Func, through types.Type) *catalog.Row {
+	r := b.cat.Lookup(fn, through)
+	if r != nil && r.Line != 0 && r.Effect <= catalog.Lazy && b.inModule(fn.Pkg()) {
+		return nil
+	}
+	return r
+}
+
+// arguments walks arguments and returns the variables of the parameters.
+func (b *builder) arguments(sig *types.Signature, exprs []ast.Expr) []Var {
+	params := sig.Params()
+	vars := make([]Var, params.Len())
+	put := func(i int, v Var) {
+		if i >= len(vars) {
+			i = len(vars) - 1
+		}
+		switch {
+		case i < 0 || v == 0:
+		case vars[i] == 0:
+			vars[i] = v
+		default: // the variadic parameter
+			t := b.temp()
+			b.flow(t, vars[i])
+			b.flow(t, v)
+			vars[i] = t
+		}
+	}
+	paramType := func(i int) types.Type {
+		if params.Len() == 0 {
+			return nil
+		}
+		if i >= params.Len()-1 && sig.Variadic() {
+			return params.At(params.Len() - 1).Type()
+		}
+		if i < params.Len() {
+			return params.At(i).Type()
+		}
+		return nil
+	}
+	if len(exprs) == 1 && params.Len() > 1 { // f(g())
+		if _, ok := b.typeOf(exprs[0]).(*types.Tuple); ok {
+			for i, v := range b.multi(exprs[0]) {
+				put(i, b.as(v, b.resultType(exprs[0], i), paramType(i)))
+			}
+			return vars
+		}
+	}
+	for i, e := range exprs {
+		put(i, b.value(e, paramType(i)))
+	}
+	return vars
+}
+
+func (b *builder) conversion(e *ast.CallExpr, t types.Type) Var {
+	if len(e.Args) != 1 {
+		return 0
+	}
+	v := b.value(e.Args[0], t)
+	if n, ok := types.Unalias(t).(*types.Named); ok && v != 0 && n.Obj().Pkg() != nil && b.inModule(n.Obj().Pkg()) && !isInterface(n) {
+		b.flow(b.global("V "+typeName(n)), v)
+	}
+	return v
+}
+
+func (b *builder) builtin(e *ast.CallExpr, name string) Var {
+	switch name {
+	case "append":
+		if len(e.Args) == 0 {
+			return 0
+		}
+		v := b.expr(e.Args[0])
+		t := b.typeOf(e.Args[0])
+		if !b.followed(t) {
+			for _, a := range e.Args[1:] {
+				b.expr(a)
+			}
+			return 0
+		}
+		dst := b.temp()
+		b.flow(dst, v)
+		for _, a := range e.Args[1:] {
+			b.assign(dst, elem(t), a)
+		}
+		return dst
+	case "copy":
+		if len(e.Args) == 2 {
+			b.flow(b.expr(e.Args[0]), b.expr(e.Args[1]))
+		}
+		return 0
+	case "new":
+		t := b.typeOf(e.Args[0])
+		n := namedOf(t)
+		if n == nil || n.Obj().Pkg() == nil || b.inModule(n.Obj().Pkg()) || !b.followed(n) || isInterface(n) {
+			return 0
+		}
+		v := b.temp()
+		b.bind(v, Value{Kind: ObjectValue, Name: typeName(n), ID: b.objectID(e), Made: b.pos(e)})
+		return v
+	case "make":
+		if b.followed(b.typeOf(e)) {
+			return b.temp()
+		}
+		return 0
+	}
+	for _, a := range e.Args {
+		b.expr(a)
+	}
+	return 0
+}
+
+// dynamic walks the call of a function value.
+func (b *builder) dynamic(e *ast.CallExpr, fun ast.Expr, sig *types.Signature) []Var {
+	recv := b.expr(fun)
+	args := b.arguments(sig, e.Args)
+	name := ast.Node(fun)
+	if sel, ok := fun.(*ast.SelectorExpr); ok {
+		name = sel.Sel
+	}
+	results := b.results(sig)
+	b.op(Op{
+		Kind: Dynamic, Pos: b.pos(name), Callee: types.ExprString(shortExpr(fun)), Recv: recv,
+		Args: args, Results: results, Context: contextArg(sig, args),
+	})
+	return results
+}
+
+// shortExpr keeps literals out of names.
+func shortExpr(e ast.Expr) ast.Expr {
+	if _, ok := e.(*ast.FuncLit); ok {
+		return ast.NewIdent("func literal")
+	}
+	return e
+}
+
+// results returns fresh variables for the results of a call.
+func (b *builder) results(sig *types.Signature) []Var {
+	n := sig.Results().Len()
+	if n == 0 {
+		return nil
+	}
+	vars := make([]Var, n)
+	for i := range n {
+		if b.followed(sig.Results().At(i).Type()) {
+			vars[i] = b.temp()
+		}
+	}
+	return vars
+}
+
+func contextArg(sig *types.Signature, args []Var) Var {
+	for i, v := range args {
+		if v != 0 && i < sig.Params().Len() && catalog.IsContext(sig.Params().At(i).Type()) {
+			return v
+		}
+	}
+	return 0
+}
+
+// invoke adds the call of a named function and returns the variables of its results.
+func (b *builder) invoke(c site) []Var {
+	if c.sig == nil {
+		c.sig = c.fn.Signature()
+	}
+	fn := c.fn.Origin()
+	op := Op{Pos: b.pos(c.name), Callee: fn.FullName(), Recv: c.recv, Args: c.args, Context: contextArg(c.sig, c.args)}
+	op.Reader = b.takesReader(c)
+	if name := b.outboundName(fn); name != "" {
+		op.Kind, op.Row = Outbound, Row{Effect: uint8(catalog.Call), Dependency: name}
+		b.op(op)
+		return b.object(c, "")
+	}
+	if v, ok := b.contextCall(c); ok {
+		return v
+	}
+	row := b.row(fn, c.through)
+	iface := c.through != nil && isInterface(c.through)
+	if row == nil && fn.Signature().Recv() != nil {
+		row = stubRow(fn, c.through)
+	}
+	switch {
+	case row != nil && row.Effect == catalog.Lazy:
+		b.mutate(c)
+		return b.object(c, "")
+	case row != nil && row.Effect > catalog.Lazy:
+		return b.special(c, op, row)
+	case iface:
+		return b.interfaceCall(c, op, row)
+	case row != nil:
+		op.Kind, op.Row = Outbound, b.rowOf(row, c)
+		op.Write = b.writes(c, op.Row)
+		op.Middle = fn.Name() == "RoundTrip" && b.fn.roundTrip
+		b.op(op)
+		return b.object(c, "")
+	case b.inModule(fn.Pkg()):
+		op.Kind, op.Callee, op.Results = Static, b.id(fn), b.results(c.sig)
+		b.op(op)
+		return op.Results
+	}
+	b.mutate(c)
+	b.extern(c, op)
+	return b.object(c, "")
+}
+
+// mutate: what a method of a foreign object is given, without a result, becomes
+// part of the object: client.AddHook(h).
+func (b *builder) mutate(c site) {
+	if c.recv == 0 || b.test || c.sig.Results().Len() > 1 {
+		return
+	}
+	for i, a := range c.args {
+		if a == 0 || i < c.sig.Params().Len() && catalog.IsContext(c.sig.Params().At(i).Type()) {
+			continue
+		}
+		b.out.Stores = append(b.out.Stores, Store{Base: c.recv, Src: a, Field: c.fn.Name()})
+	}
+}
+
+// outboundName returns the name that //resil:outbound gives a function.
+func (b *builder) outboundName(fn *types.Func) string {
+	if fn.Pkg() == b.u.Pkg {
+		return b.outbound[fn]
+	}
+	if fn.Pkg() == nil || b.dep == nil {
+		return ""
+	}
+	p := fn.Pkg().Path()
+	names, ok := b.depFuncs[p]
+	if !ok {
+		if dep := b.dep(p); dep != nil {
+			for _, f := range dep.Funcs {
+				if f.Outbound != "" {
+					if names == nil {
+						names = make(map[string]string)
+					}
+					names[f.ID] = f.Outbound
+				}
+			}
+		}
+		b.depFuncs[p] = names
+	}
+	if names == nil {
+		return ""
+	}
+	return names[b.id(fn)]
+}
+
+func (b *builder) rowOf(r *catalog.Row, c site) Row {
+	row := Row{
+		Effect: uint8(r.Effect), Deadline: uint8(r.Deadline), Dependency: r.Dependency, Why: r.Why,
+		Attempts: r.Attempts, Timed: r.Timed, Write: r.Write,
+	}
+	if row.Deadline == uint8(catalog.ByContext) && !takesContext(c.fn.Signature()) {
+		row.Deadline = uint8(catalog.ByClient)
+	}
+	return row
+}
+
+func takesContext(sig *types.Signature) bool {
+	for v := range sig.Params().Variables() {
+		if catalog.IsContext(v.Type()) {
+			return true
+		}
+	}
+	return false
+}
+
+// stubRow recognises methods of generated RPC stubs by their signature.
+func stubRow(fn *types.Func, through types.Type) *catalog.Row {
+	sig := fn.Signature()
+	if catalog.IsGRPCStub(sig) {
+		return grpcStub
+	}
+	n := namedOf(through)
+	if n == nil || n.Obj().Pkg() == nil {
+		return nil
+	}
+	name := n.Obj().Name()
+	if strings.HasSuffix(name, "Client") && catalog.IsConnectStub(sig) {
+		return connectStub
+	}
+	if isInterface(n) && takesContext(sig) && n.Obj().Pkg().Scope().Lookup("New"+name+"ProtobufClient") != nil {
+		return twirpStub
+	}
+	return nil
+}
+
+var (
+	grpcStub    = &catalog.Row{Effect: catalog.Call, Dependency: "grpc"}
+	connectStub = &catalog.Row{Effect: catalog.Call, Dependency: "connect"}
+	twirpStub   = &catalog.Row{Effect: catalog.Call, Dependency: "twirp"}
+)
+
+// interfaceCall adds the call of an interface's method.
+func (b *builder) interfaceCall(c site, op Op, row *catalog.Row) []Var {
+	n := namedOf(c.through)
+	op.Kind, op.Method, op.Results = Interface, c.fn.Name(), b.results(c.sig)
+	if n != nil {
+		op.Iface = typeName(n)
+	}
+	if row == nil {
+		if r := b.evidence(c.fn, c.through); r != nil {
+			op.Row = *r
+		}
+	} else {
+		op.Row = b.rowOf(row, c)
+	}
+	if op.Method == "RoundTrip" && b.fn.roundTrip {
+		op.Middle = true
+	}
+	op.Write = b.writes(c, op.Row)
+	b.op(op)
+	// What a foreign implementation returns is made of what it was given.
+	if n == nil || !b.inModule(n.Obj().Pkg()) {
+		for i, v := range b.object(c, "") {
+			if i < len(op.Results) {
+				b.flow(op.Results[i], v)
+			}
+		}
+	}
+	return op.Results
+}
+
+// special adds what a guard, a retry helper or a goroutine helper does.
+func (b *builder) special(c site, op Op, row *catalog.Row) []Var {
+	op.Row = b.rowOf(row, c)
+	switch row.Effect {
+	case catalog.Runs, catalog.Policies, catalog.Retry:
+		op.Kind = Extern
+		op.Attempts = b.attempts(c, row)
+		b.op(op)
+		b.useFresh(c)
+	case catalog.Async:
+		op.Kind = Extern
+		home := b.group(c)
+		if home != nil && home != b.fn {
+			op.Home = home.index + 1
+		}
+		i := b.op(op)
+		if i >= 0 && home == b.fn {
+			b.fn.started = append(b.fn.started, started{op: i, at: c.node.End()})
+		}
+	case catalog.Await:
+		b.fn.awaits = append(b.fn.awaits, c.node.Pos())
+	case catalog.Region:
+		op.Kind = Extern
+		b.op(op)
+		b.useFresh(c)
+		b.fn.regions = append(b.fn.regions, region{guard: row.Dependency, from: c.node.End()})
+	case catalog.Breaker:
+		b.noteFresh(c, row)
+	case catalog.Guarding:
+		return b.object(c, row.Dependency)
+	}
+	return b.object(c, "")
+}
+
+// group returns the function that made the group on which something is
+// started: it is the one to wait. nil if that is out of sight.
+func (b *builder) group(c site) *function {
+	call, ok := c.node.(*ast.CallExpr)
+	if !ok {
+		return nil
+	}
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok || b.u.Info.Selections[sel] == nil {
+		return b.fn // a package function: nothing to wait on
+	}
+	id, ok := ast.Unparen(sel.X).(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	obj, ok := b.u.Info.Uses[id].(*types.Var)
+	if !ok || obj.IsField() {
+		return nil
+	}
+	for fn := b.fn; fn != nil; fn = fn.outer {
+		if b.isParam(fn, obj) {
+			return nil
+		}
+		if obj.Pos() >= fn.start {
+			return fn
+		}
+	}
+	return nil
+}
+
+func (b *builder) isParam(fn *function, obj *types.Var) bool {
+	if fn.sig == nil {
+		return false
+	}
+	for v := range fn.sig.Params().Variables() {
+		if v == obj {
+			return true
+		}
+	}
+	return fn.sig.Recv() == obj
+}
+
+// admitted notes the results of an admission, to know the branch where it was refused.
+func (b *builder) admitted(e ast.Expr, lhs []ast.Expr) {
+	call, ok := ast.Unparen(e).(*ast.CallExpr)
+	if !ok || len(b.fn.regions) == 0 {
+		return
+	}
+	r := &b.fn.regions[len(b.fn.regions)-1]
+	if r.from != call.End() {
+		return
+	}
+	for _, l := range lhs {
+		if id, ok := l.(*ast.Ident); ok {
+			if obj := b.u.Info.Defs[id]; obj != nil {
+				r.vars = append(r.vars, obj)
+			} else if obj := b.u.Info.Uses[id]; obj != nil {
+				r.vars = append(r.vars, obj)
+			}
+		}
+	}
+}
+
+// extern adds the call of a foreign function that may run its arguments.
+func (b *builder) extern(c site, op Op) {
+	runs := false
+	for i, v := range op.Args {
+		if v == 0 {
+			continue
+		}
+		t := c.sig.Params().At(min(i, c.sig.Params().Len()-1)).Type()
+		if _, ok := element(t).Underlying().(*types.Signature); ok {
+			runs = true
+		}
+	}
+	if !runs {
+		return
+	}
+	op.Kind = Extern
+	b.op(op)
+}
+
+// object returns the variables of what a foreign function returns: things made
+// of its receiver and arguments.
+func (b *builder) object(c site, guard string) []Var {
+	sig := c.sig
+	n := sig.Results().Len()
+	if n == 0 {
+		return nil
+	}
+	vars := make([]Var, n)
+	for i := range n {
+		t := sig.Results().At(i).Type()
+		if !b.followed(t) {
+			continue
+		}
+		v := b.temp()
+		vars[i] = v
+		if catalog.IsContext(t) {
+			b.contextResult(v, c)
+			continue
+		}
+		o := Value{Kind: ObjectValue, ID: b.objectID(c.name), Guard: guard, Made: b.pos(c.name), Name: "func"}
+		if nt := namedOf(element(t)); nt != nil {
+			o.Name = typeName(nt)
+		}
+		if c.recv != 0 {
+			o.In = append(o.In, c.recv)
+		}
+		for _, a := range c.args {
+			if a != 0 {
+				o.In = append(o.In, a)
+			}
+		}
+		if c.exprs != nil {
+			o.Set = append(o.Set, b.statedArgs(c)...)
+		}
+		b.bind(v, o)
+	}
+	return vars
+}
+
+// statedArgs returns the function's name with its constant arguments: what
+// options such as option.WithMaxRetries(0) state.
+func (b *builder) statedArgs(c site) []string {
+	if len(c.exprs) > 4 {
+		return nil
+	}
+	var consts []string
+	for _, e := range c.exprs {
+		if tv := b.u.Info.Types[e]; tv.Value != nil {
+			consts = append(consts, tv.Value.ExactString())
+		}
+	}
+	return []string{c.fn.Name() + "=" + strings.Join(consts, ",")}
+}
+
+// contextCall handles the functions that make contexts, and requests that carry one.
+func (b *builder) contextCall(c site) ([]Var, bool) {
+	fn := c.fn
+	if fn.Pkg() == nil {
+		return nil, false
+	}
+	switch fn.Pkg().Path() {
+	case "context":
+		v := b.temp()
+		switch fn.Name() {
+		case "Background", "TODO", "WithoutCancel":
+			b.bind(v, Value{Kind: ContextValue, Bound: Endless})
+		case "WithTimeout", "WithDeadline", "WithTimeoutCause", "WithDeadlineCause":
+			b.bind(v, Value{Kind: ContextValue, Bound: Limited, Seconds: b.seconds(c), Made: b.pos(c.name)})
+		case "WithCancel", "WithCancelCause", "WithValue":
+			if len(c.args) > 0 {
+				b.flow(v, c.args[0])
+			}
+		default:
+			return nil, false
+		}
+		return []Var{v, 0}, true
+	case "net/http":
+		recv := c.fn.Signature().Recv()
+		switch {
+		case recv == nil && fn.Name() == "NewRequest":
+			v := b.temp()
+			b.bind(v, Value{Kind: ContextValue, Bound: Endless})
+			b.bindRequest(v, c)
+			return []Var{v, 0}, true
+		case recv == nil && fn.Name() == "NewRequestWithContext":
+			v := b.temp()
+			b.flow(v, c.args[0])
+			b.bindRequest(v, c)
+			return []Var{v, 0}, true
+		case recv != nil && isType(recv.Type(), "net/http", "Request"):
+			switch fn.Name() {
+			case "WithContext", "Clone":
+				v := b.temp()
+				b.flow(v, c.args[0])
+				return []Var{v}, true
+			case "Context":
+				return []Var{c.recv}, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// bindRequest notes the method of a request.
+func (b *builder) bindRequest(v Var, c site) {
+	for _, e := range c.exprs {
+		tv := b.u.Info.Types[e]
+		if tv.Value == nil || tv.Value.Kind() != constant.String {
+			continue
+		}
+		switch m := constant.StringVal(tv.Value); m {
+		case "POST", "PATCH", "GET", "PUT", "DELETE", "HEAD", "OPTIONS":
+			b.bind(v, Value{Kind: ObjectValue, Name: "net/http.Request", ID: b.objectID(c.name), Set: []string{"method=" + m}})
+		}
+		return
+	}
+}
+
+// contextResult: a context that a foreign function returns derives from the
+// one it was given.
+func (b *builder) contextResult(v Var, c site) {
+	derived := false
+	for i, a := range c.args {
+		if a != 0 && i < c.sig.Params().Len() && catalog.IsContext(c.sig.Params().At(i).Type()) {
+			b.flow(v, a)
+			derived = true
+		}
+	}
+	if !derived {
+		b.bind(v, Value{Kind: ContextValue, Bound: Foreign})
+	}
+}
+
+// seconds returns the constant duration among the arguments, 0 if there is none.
+func (b *builder) seconds(c site) float64 {
+	for _, e := range c.exprs {
+		tv := b.u.Info.Types[e]
+		if tv.Value == nil || !isType(tv.Type, "time", "Duration") {
+			continue
+		}
+		if n, ok := constant.Int64Val(constant.ToInt(tv.Value)); ok {
+			return float64(n) / 1e9
+		}
+	}
+	return 0
+}
+
+// attempts returns how often a retry helper tries, as far as its arguments say.
+func (b *builder) attempts(c site, row *catalog.Row) int {
+	if row.Effect != catalog.Retry {
+		return 0
+	}
+	found := 0
+	for _, e := range c.exprs {
+		ast.Inspect(e, func(n ast.Node) bool {
+			if _, ok := n.(*ast.FuncLit); ok {
+				return false
+			}
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			fn := b.funcOf(call.Fun)
+			if fn == nil || !attemptOptions[fn.Name()] {
+				return true
+			}
+			for _, a := range call.Args {
+				if tv := b.u.Info.Types[a]; tv.Value != nil {
+					if n, ok := constant.Int64Val(constant.ToInt(tv.Value)); ok && n > 0 {
+						found = int(n)
+						if strings.Contains(fn.Name(), "Retries") {
+							found++
+						}
+					}
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// attemptOptions are the options of retry helpers that state attempts, or
+// retries after the first one.
+var attemptOptions = map[string]bool{"Attempts": true, "WithMaxRetries": true, "WithMaxTries": true, "WithMaxAttempts": true}
+
+// writes reports whether a call is certainly not idempotent.
+func (b *builder) writes(c site, row Row) bool {
+	if !row.Write {
+		return false
+	}
+	if row.Dependency != "sql" && row.Dependency != "postgres" {
+		return true
+	}
+	for _, e := range c.exprs {
+		tv := b.u.Info.Types[e]
+		if tv.Value == nil || tv.Value.Kind() != constant.String {
+			continue
+		}
+		q := strings.ToUpper(strings.TrimSpace(constant.StringVal(tv.Value)))
+		return strings.HasPrefix(q, "INSERT") && !strings.Contains(q, "ON CONFLICT") && !strings.Contains(q, "ON DUPLICATE") && !strings.Contains(q, "IGNORE") && !strings.Contains(q, "NOT EXISTS")
+	}
+	return false
+}
+
+// takesReader reports whether a call passes a reader that was made outside the
+// innermost literal: a second attempt would find it empty.
+func (b *builder) takesReader(c site) bool {
+	if b.fn == nil || b.fn.outer == nil {
+		return false
+	}
+	for _, e := range c.exprs {
+		id, ok := ast.Unparen(e).(*ast.Ident)
+		if !ok {
+			continue
+		}
+		obj, ok := b.u.Info.Uses[id].(*types.Var)
+		if ok && obj.Pos() < b.fn.start && isReader(obj.Type()) {
+			return true
+		}
+	}
+	return false
+}
+
+func isReader(t types.Type) bool {
+	return isType(t, "io", "Reader") || isType(t, "io", "ReadCloser") || isType(t, "bytes", "Buffer") ||
+		isType(t, "bytes", "Reader") || isType(t, "strings", "Reader")
+}
+
+// enterLoop opens a loop.
+func (b *builder) enterLoop(s ast.Stmt, body *ast.BlockStmt) {
+	retry, attempts := b.retryLoop(s, body)
+	b.fn.loops = append(b.fn.loops, loop{id: int32(s.Pos()), retry: retry, attempts: attempts})
+}
+
+// retryLoop recognises a loop that tries again when an error came back: it
+// counts or runs for ever, and leaves on success or goes on after a failure.
+func (b *builder) retryLoop(s ast.Stmt, body *ast.BlockStmt) (retry bool, attempts int) {
+	switch s := s.(type) {
+	case *ast.ForStmt:
+		if c, ok := s.Cond.(*ast.BinaryExpr); ok && (c.Op == token.LSS || c.Op == token.LEQ) {
+			if tv := b.u.Info.Types[c.Y]; tv.Value != nil {
+				n, _ := constant.Int64Val(constant.ToInt(tv.Value))
+				attempts = int(n)
+			}
+		}
+	case *ast.RangeStmt:
+		tv := b.u.Info.Types[s.X]
+		basic, ok := underlying(tv.Type).(*types.Basic)
+		if !ok || basic.Info()&types.IsInteger == 0 {
+			return false, 0 // over things: each is another call
+		}
+		if tv.Value != nil {
+			n, _ := constant.Int64Val(constant.ToInt(tv.Value))
+			attempts = int(n)
+		}
+	}
+	leaves, repeats := false, false
+	for _, st := range body.List {
+		ifs, ok := st.(*ast.IfStmt)
+		if !ok {
+			continue
+		}
+		cond, ok := ifs.Cond.(*ast.BinaryExpr)
+		if !ok || !b.isError(cond.X) || !b.u.Info.Types[cond.Y].IsNil() {
+			continue
+		}
+		switch {
+		case cond.Op == token.EQL && ends(ifs.Body, token.BREAK):
+			leaves = true
+		case cond.Op == token.NEQ && ends(ifs.Body, token.CONTINUE):
+			repeats = true
+		}
+	}
+	if repeats && len(body.List) > 0 && !leaves {
+		// "if err != nil { …; continue }; return": leaves at its end
+		leaves = leavesAtEnd(body.List[len(body.List)-1])
+		return leaves, attempts
+	}
+	return leaves, attempts
+}
+
+func (b *builder) isError(e ast.Expr) bool {
+	t := b.typeOf(e)
+	return t != nil && types.Identical(t, types.Universe.Lookup("error").Type())
+}
+
+// ends reports whether a block ends in return or in a branch of this kind.
+func ends(s *ast.BlockStmt, branch token.Token) bool {
+	if len(s.List) == 0 {
+		return false
+	}
+	switch last := s.List[len(s.List)-1].(type) {
+	case *ast.ReturnStmt:
+		return branch == token.BREAK
+	case *ast.BranchStmt:
+		return last.Tok == branch
+	}
+	return false
+}
+
+func leavesAtEnd(s ast.Stmt) bool {
+	switch s := s.(type) {
+	case *ast.ReturnStmt:
+		return true
+	case *ast.BranchStmt:
+		return s.Tok == token.BREAK
+	}
+	return false
+}

@@ -1,0 +1,249 @@
+// Package summary says, in plain data, what a package does that matters for
+// outbound calls: which functions make which calls, what runs inside which
+// guard, and how clients, functions and contexts flow between variables. A
+// summary is made in one pass over a type-checked package, without SSA; package
+// resolve joins the summaries of a module and judges.
+package summary
+
+// Package is the summary of one package. It holds no pointers into syntax or
+// types, encodes deterministically with gob, and is immutable once made.
+type Package struct {
+	Path   string
+	Module string // path of its module, "" if unknown
+	Main   bool   // a command: nothing can import it
+	Files  []File
+	// Imports are the packages of the module that it imports, sorted.
+	Imports []string
+
+	Vars   []string // by Var-1: the global name, "" for a local variable
+	Funcs  []Func   // in source order, literals after the function that holds them
+	Flows  []Flow
+	Values []Binding
+	Stores []Store
+	Types  []Type  // method tables: types of this package, and foreign ones that become interfaces here
+	Ifaces []Iface // interfaces of this package that have methods
+	Guards []Guard // interfaces with a guard directive
+	Fresh  []Fresh // breakers made
+}
+
+// Empty reports whether nothing in the package can matter to an importer.
+func (p *Package) Empty() bool {
+	return p == nil || len(p.Funcs) == 0 && len(p.Guards) == 0 && len(p.Flows) == 0 && len(p.Values) == 0 && len(p.Ifaces) == 0
+}
+
+// File is a source file.
+type File struct {
+	Name      string // as the file set gives it
+	Test      bool
+	Generated bool // by any tool
+	Resil     bool // by resilgen
+}
+
+// Pos is a place in a file of the package.
+type Pos struct {
+	File            int32 // index in Package.Files
+	Line, Col       int32
+	Offset, End     int32 // bytes
+	LineAs, ColAs   int32 // as //line comments say; 0 = the same
+	EndLine, EndCol int32
+}
+
+// Var is a variable that clients, functions, interfaces or contexts flow
+// through; 0 is none. Containers are one variable with what they hold. Fields,
+// package variables and the values of named function and slice types have
+// global names and are shared between packages:
+//
+//	F pkg.Type.field    G pkg.name    V pkg.Type
+type Var int32
+
+// Func is a function body: of a declaration, a literal, a method value (as if
+// written as a literal), or of the package's variable initialisers.
+type Func struct {
+	ID    string // unique in the program: types.Func.FullName of the origin, "…$1" for literals
+	Name  string // for people: "(*Store).Load"; literals have that of the function that holds them
+	Pos   Pos    // of the name, or of the literal
+	Outer int32  // index of the function that holds the literal, -1 = none
+
+	Exported   bool   // a function or method that other packages can name
+	Method     string // name of the method, "" for other functions
+	Entry      bool   // main, init, tests aside: called from outside whatever the module does
+	Handler    bool   // has the signature of an HTTP handler: servers call it
+	Referenced bool   // used as a value
+	Guarded    string // reason of //resil:guarded
+	Outbound   string // name of //resil:outbound
+	Recv       Var
+	Params     []Var // by parameter; what is not followed is 0
+	Results    []Var // by result
+	Invoker    int32 // 1 + index of the parameter that is a gRPC invoker or streamer, 0 = none
+	Ops        []Op
+}
+
+// OpKind is what an Op does.
+type OpKind uint8
+
+// The kinds of Op.
+const (
+	Outbound  OpKind = iota + 1 // a catalogued call
+	Static                      // a call of a function of the module
+	Interface                   // a call of an interface's method
+	Dynamic                     // a call of a function value
+	Extern                      // a call of a foreign function that takes functions
+)
+
+// Op is one call in a function's body.
+type Op struct {
+	Kind    OpKind
+	Pos     Pos    // of the method's name
+	Callee  string // Static: Func.ID; else the full name of the function
+	Method  string // Interface: the method's name
+	Iface   string // Interface: name of the interface type, "pkg.Name"
+	Recv    Var    // receiver, or the function value
+	Args    []Var  // by parameter; what is not followed is 0
+	Results []Var  // Interface and Dynamic, by result
+	Context Var    // the context argument
+
+	Row      Row    // Outbound; Interface if it leaves the process unless implemented in the module; Extern
+	Region   string // name of the guard that admitted it here: a two-step breaker or a directive
+	Go       bool   // on a goroutine that nobody waits for in this function
+	Home     int32  // 1 + index of the function that waits for it, if it is not this one
+	Deferred bool
+	Loop     int32 // 1 + index in Loops of the innermost loop in this body, 0 = none
+	Retry    bool  // in a hand-written retry loop
+	Middle   bool  // a RoundTripper calls the next one
+	Write    bool  // with its arguments, certainly not idempotent
+	Reader   bool  // passes a reader made outside the innermost function literal
+	Attempts int   // stated attempts of a retry helper or policy, 0 = unknown
+}
+
+// Row is what the catalogue says of a call.
+type Row struct {
+	Effect     uint8 // catalog.Effect
+	Deadline   uint8 // catalog.Deadline
+	Dependency string
+	Why        string
+	Attempts   int
+	Timed      bool
+	Write      bool
+}
+
+// Flow says that what Src holds, Dst may hold.
+type Flow struct{ Dst, Src Var }
+
+// ValueKind is the kind of a Value.
+type ValueKind uint8
+
+// The kinds of values.
+const (
+	FuncValue    ValueKind = iota + 1 // Name is a Func.ID
+	TypeValue                         // Name is the type of a value made in the module
+	ObjectValue                       // a foreign thing: a client, a transport, a policy
+	ContextValue                      // a context
+)
+
+// Value is something that flows.
+type Value struct {
+	Kind ValueKind
+	Name string // function or type
+
+	// Objects.
+	ID    string   // where it is made
+	In    []Var    // what it is made of: one part that guards is enough
+	Part  []Var    // likewise, but a part guards only if all that it may hold does
+	Guard string   // it has this guard inside
+	Set   []string // fields and options stated
+	Made  Pos
+
+	// Contexts.
+	Bound   Bound
+	Seconds float64 // Limited: the limit, 0 = unknown
+}
+
+// Bound tells how a context ends.
+type Bound uint8
+
+// The bounds.
+const (
+	Endless Bound = iota + 1 // context.Background and what derives from it
+	Limited                  // has a deadline
+	Foreign                  // comes from outside the module
+)
+
+// Binding says that Var may hold Value.
+type Binding struct {
+	Var   Var
+	Value Value
+}
+
+// Store says that Src becomes part of every object that Base holds.
+type Store struct {
+	Base, Src Var
+	Field     string
+}
+
+// Type is the method table of a named type.
+type Type struct {
+	Name    string // "pkg.Name"
+	Foreign bool
+	File    int32    // index in Files, -1 for foreign types
+	Methods []Method // sorted by name
+	Fields  []Field  // module types: fields of interface type
+}
+
+// Field is a field of interface type.
+type Field struct {
+	Name  string
+	Iface string
+}
+
+// Method is an entry of a method table.
+type Method struct {
+	Name   string
+	Sig    string // without parameter names
+	Func   string // Func.ID, for a method written in the module
+	Via    string // promoted through an embedded interface: global name of the field
+	Callee string // full name of a foreign method
+	Row    Row    // of a foreign method
+}
+
+// Iface is an interface type of the package.
+type Iface struct {
+	Name    string
+	Methods []Method // Name and Sig
+}
+
+// Guard is an interface with a guard directive.
+type Guard struct {
+	Iface      string // "pkg.Name"
+	Decorator  string // "pkg.GuardedName"
+	Dependency string
+	Methods    []GuardMethod
+}
+
+// GuardMethod is a method of a guarded interface.
+type GuardMethod struct {
+	Name       string
+	Plain      bool
+	Write      bool    // marked write
+	Idempotent bool    // marked read or idempotent
+	Attempts   int     // of its retry, 1 = none
+	Seconds    float64 // worst case, 0 = unbounded
+	Attempt    float64 // timeout of one attempt in seconds, 0 = none
+	Fallbacks  []Fallback
+}
+
+// Fallback is a function that stands in for a dependency.
+type Fallback struct {
+	Func string // Func.ID
+	Pos  Pos    // of the directive
+}
+
+// Fresh is a breaker made in a function.
+type Fresh struct {
+	Func  int32 // index in Funcs
+	Pos   Pos
+	Name  string // full name of the constructor
+	Guard string
+	Used  bool // it runs something in the same function
+	Kept  bool // it may outlive the call of the function
+	Loop  bool // made in a loop
+}
