@@ -108,8 +108,7 @@ type Catalog struct {
 	prefixes []*Row            // paths that end in "/..."
 	rows     []*Row
 
-	exclusions []Exclusion
-	cache      sync.Map // *types.Func -> *Row, nil for none
+	cache sync.Map // *types.Func -> *Row, nil for none
 }
 
 // Default returns the built-in catalogue.
@@ -118,11 +117,11 @@ var Default = sync.OnceValue(func() *Catalog {
 	if err != nil {
 		panic(err) // the table is part of the program and parsed by its tests
 	}
-	return build(rows, nil)
+	return build(rows)
 })
 
-func build(rows []*Row, exclusions []Exclusion) *Catalog {
-	c := &Catalog{exact: make(map[string][]*Row), rows: rows, exclusions: exclusions}
+func build(rows []*Row) *Catalog {
+	c := &Catalog{exact: make(map[string][]*Row), rows: rows}
 	for _, r := range rows {
 		if strings.HasSuffix(r.Path, "/...") || strings.ContainsAny(r.Path, "*?") {
 			c.prefixes = append(c.prefixes, r)

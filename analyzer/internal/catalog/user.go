@@ -11,7 +11,6 @@ import (
 type Extra struct {
 	Primitives []Primitive
 	Guards     []Guard
-	Exclusions []Exclusion
 }
 
 // Primitive declares functions or methods that leave the process.
@@ -34,13 +33,6 @@ type Guard struct {
 	Name     string // of the guard, for reports; "" = the last element of Package
 	Value    bool   // the result is a guarding client, transport, driver or interceptor
 	Timed    bool   // it bounds what it runs in time
-}
-
-// Exclusion takes calls out of the findings; they are still counted.
-type Exclusion struct {
-	Package string // import path or pattern of the calling package; "/..." includes packages below; "" = any
-	Callee  string // full name or pattern, as in "(*net/http.Client).Do"; "" = any
-	Reason  string // required
 }
 
 // With returns a catalogue with the user's entries in front. Errors name the
@@ -83,39 +75,10 @@ func (c *Catalog) With(extra Extra) (*Catalog, error) {
 			Dependency: orLast(g.Name, g.Package), Timed: g.Timed,
 		})
 	}
-	for i, e := range extra.Exclusions {
-		if e.Reason == "" {
-			errs = append(errs, fmt.Errorf("exclusions[%d]: reason is missing", i))
-		}
-		if e.Package == "" && e.Callee == "" {
-			errs = append(errs, fmt.Errorf("exclusions[%d]: package or callee is missing", i))
-		}
-		for _, p := range []string{e.Package, e.Callee} {
-			if _, err := path.Match(p, ""); err != nil {
-				errs = append(errs, fmt.Errorf("exclusions[%d]: %q is no valid pattern", i, p))
-			}
-		}
-	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return build(append(rows, c.rows...), append(extra.Exclusions, c.exclusions...)), nil
-}
-
-// Excluded returns the reason why the user takes a call out of the findings.
-func (c *Catalog) Excluded(pkgPath, callee string) (reason string, ok bool) {
-	for _, e := range c.exclusions {
-		if e.Package != "" && !matchPath(e.Package, pkgPath) {
-			continue
-		}
-		if e.Callee != "" && e.Callee != callee {
-			if ok, _ := path.Match(e.Callee, callee); !ok {
-				continue
-			}
-		}
-		return e.Reason, true
-	}
-	return "", false
+	return build(append(rows, c.rows...)), nil
 }
 
 func normalizePattern(p string) string {

@@ -201,9 +201,6 @@ func (p *program) exclusion(c *call) string {
 	case catalog.Effect(c.row.Effect) == catalog.Counted:
 		return c.row.Why
 	}
-	if reason, ok := p.cat.Excluded(n.pkg.Path, c.callee); ok {
-		return reason
-	}
 	if shutdown[lastName(n.Name)] {
 		return "shutdown clean-up"
 	}
