@@ -49,6 +49,7 @@ func New(sys *resil.System) prometheus.Collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
+	sys.Metrics() // calls are counted from now on
 	return &collector{
 		sys:           sys,
 		breakerState:  desc(BreakerState, "1 for the state the dependency's circuit breaker is in, else 0.", labelDependency, "state"),

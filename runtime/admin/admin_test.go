@@ -1,0 +1,381 @@
+package admin_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/admin"
+)
+
+const token = "correct horse"
+
+func newSystem(t *testing.T) *resil.System {
+	t.Helper()
+	sys, err := resil.New(resil.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys.Dependency("db", resil.Critical, resil.Breaker{Failures: 3, Open: time.Minute}, resil.Timeout{Attempt: time.Second}, resil.Read, resil.Operation("Get"))
+	return sys
+}
+
+func newHandler(t *testing.T, sys *resil.System, config admin.Config) http.Handler {
+	t.Helper()
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	h, err := admin.New(sys, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// request is one request; its zero header fields are what curl sends.
+type request struct {
+	method, path, body string
+	header             map[string]string
+	host               string
+}
+
+func do(t *testing.T, h http.Handler, r request) (status int, body string) {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), r.method, r.path, strings.NewReader(r.body))
+	req.Host = "127.0.0.1:9901"
+	if r.host != "" {
+		req.Host = r.host
+	}
+	if r.method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for k, v := range r.header {
+		req.Header.Set(k, v)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	return w.Code, w.Body.String()
+}
+
+func authorized() map[string]string { return map[string]string{"Authorization": "Bearer " + token} }
+
+func fail(t *testing.T, sys *resil.System, n int) {
+	t.Helper()
+	for range n {
+		_, _ = resil.Do(t.Context(), sys.Dependency("db"), func(context.Context) (int, error) { return 0, errors.New("refused") })
+	}
+}
+
+func TestReadsTellTheState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := newSystem(t)
+		h := newHandler(t, sys, admin.Config{})
+		if status, _ := do(t, h, request{method: "GET", path: "/readyz"}); status != http.StatusServiceUnavailable {
+			t.Errorf("/readyz before Start: %d; want 503", status)
+		}
+		if err := sys.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer sys.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the test is over
+		fail(t, sys, 3)
+		synctest.Wait()
+
+		for path, want := range map[string]string{
+			"/level":         "minimal\n",
+			"/healthz":       "ok\n",
+			"/readyz":        "minimal\n",
+			"/health":        `"db:breaker":[{"componentType":"component","status":"warn","observedValue":"open"`,
+			"/api/status":    `"level":"minimal"`,
+			"/api/history":   `"kind":"breaker","dependency":"db","from":"closed","to":"open"`,
+			"/api/inventory": `"policies":{"breaker":"failures=3 open=1m0s probes=2/3"}`,
+			"/":              "<!doctype html>",
+			"/app.js":        "EventSource",
+		} {
+			if status, body := do(t, h, request{method: "GET", path: path}); status != http.StatusOK || !strings.Contains(body, want) {
+				t.Errorf("GET %s: %d %s; want 200 and %q", path, status, body, want)
+			}
+		}
+		_, inventory := do(t, h, request{method: "GET", path: "/api/inventory"})
+		if !strings.Contains(inventory, `"levels":{"degraded":"call","emergency":"shed"`) || !strings.Contains(inventory, `"timeout":"1s"`) {
+			t.Errorf("inventory does not tell what Get does at each level: %s", inventory)
+		}
+		if err := sys.Force(resil.Emergency, time.Minute, "drill"); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/readyz", "/health"} {
+			if status, body := do(t, h, request{method: "GET", path: path}); status != http.StatusServiceUnavailable {
+				t.Errorf("GET %s in Emergency: %d %s; want 503", path, status, body)
+			}
+		}
+		if status, _ := do(t, h, request{method: "GET", path: "/healthz"}); status != http.StatusOK {
+			t.Errorf("/healthz in Emergency: %d; want 200: liveness is of the process only", status)
+		}
+	})
+}
+
+func TestControl(t *testing.T) {
+	chaosOn := ""
+	config := admin.Config{
+		Authorize: admin.BearerToken("ops", token),
+		Reload:    func(context.Context) error { return errors.New("line 3: unknown key") },
+		Chaos: func(on bool, ttl time.Duration, reason string) error {
+			chaosOn = fmt.Sprintf("%t %s: %s", on, ttl, reason)
+			return nil
+		},
+	}
+	for name, tc := range map[string]struct {
+		path, body string
+		status     int
+		text       string
+		check      func(*testing.T, *resil.System)
+	}{
+		"force level": {
+			path: "/api/force/level", body: `{"level":"limited","ttl":"5m","reason":"drill"}`, status: http.StatusNoContent,
+			check: func(t *testing.T, sys *resil.System) {
+				if f := sys.Status().Forced; sys.Level() != resil.Limited || f == nil || f.Reason != "drill (ops)" {
+					t.Errorf("level %s forced %+v; want limited by ops", sys.Level(), f)
+				}
+			},
+		},
+		"force breaker": {
+			path: "/api/force/breaker", body: `{"dependency":"db","state":"open","ttl":"5m","reason":"drill"}`, status: http.StatusNoContent,
+			check: func(t *testing.T, sys *resil.System) {
+				if d := sys.Status().Dependencies[0]; d.Forced == nil || d.Forced.To != "open" {
+					t.Errorf("db is %+v; want forced open", d)
+				}
+			},
+		},
+		"release": {path: "/api/force/breaker", body: `{"dependency":"db","state":""}`, status: http.StatusNoContent},
+		"kill switch": {
+			path: "/api/kill", body: `{"on":true,"reason":"mesh"}`, status: http.StatusNoContent,
+			check: func(t *testing.T, sys *resil.System) {
+				if !sys.Status().Disabled {
+					t.Error("policies are still on")
+				}
+			},
+		},
+		"chaos": {
+			path: "/api/chaos", body: `{"on":true,"ttl":"1m","reason":"game day"}`, status: http.StatusNoContent,
+			check: func(t *testing.T, _ *resil.System) {
+				if chaosOn != "true 1m0s: game day (ops)" {
+					t.Errorf("chaos was told %q", chaosOn)
+				}
+			},
+		},
+		"reload fails":        {path: "/api/reload", body: `{"reason":"new limits"}`, status: http.StatusUnprocessableEntity, text: "line 3: unknown key"},
+		"no reason":           {path: "/api/force/level", body: `{"level":"limited","ttl":"5m"}`, status: http.StatusBadRequest, text: "reason is mandatory"},
+		"reason of two lines": {path: "/api/force/level", body: `{"level":"limited","ttl":"5m","reason":"a\nb"}`, status: http.StatusBadRequest, text: "one line"},
+		"no expiry":           {path: "/api/force/level", body: `{"level":"limited","reason":"x"}`, status: http.StatusBadRequest, text: "ttl is mandatory"},
+		"for ever":            {path: "/api/force/level", body: `{"level":"limited","ttl":"999h","reason":"x"}`, status: http.StatusBadRequest, text: "ttl is mandatory"},
+		"unknown level":       {path: "/api/force/level", body: `{"level":"worse","ttl":"5m","reason":"x"}`, status: http.StatusBadRequest, text: "unknown level"},
+		"unknown state":       {path: "/api/force/breaker", body: `{"dependency":"db","state":"ajar","ttl":"5m","reason":"x"}`, status: http.StatusBadRequest, text: "state is open, closed"},
+		"unknown dependency":  {path: "/api/force/breaker", body: `{"dependency":"mongo","state":"open","ttl":"5m","reason":"x"}`, status: http.StatusNotFound, text: "no dependency of that name"},
+		"unknown field":       {path: "/api/force/level", body: `{"levle":"limited"}`, status: http.StatusBadRequest, text: "levle"},
+		"two objects":         {path: "/api/force/level", body: `{"level":""}{}`, status: http.StatusBadRequest, text: "more than one"},
+		"not JSON":            {path: "/api/force/level", body: `level=limited`, status: http.StatusBadRequest, text: "invalid character"},
+		"too large":           {path: "/api/force/level", body: `{"reason":"` + strings.Repeat("x", 5000) + `"}`, status: http.StatusRequestEntityTooLarge, text: "larger than 4096 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sys := newSystem(t)
+			h := newHandler(t, sys, config)
+			before := len(sys.Status().Dependencies)
+			status, body := do(t, h, request{method: "POST", path: tc.path, body: tc.body, header: authorized()})
+			if status != tc.status || !strings.Contains(body, tc.text) {
+				t.Fatalf("%d %q; want %d %q", status, body, tc.status, tc.text)
+			}
+			if after := len(sys.Status().Dependencies); after != before {
+				t.Errorf("%d dependencies after, %d before: a request must not make one", after, before)
+			}
+			if tc.check != nil {
+				tc.check(t, sys)
+			}
+		})
+	}
+}
+
+func TestAttacks(t *testing.T) {
+	force := `{"level":"emergency","ttl":"5m","reason":"attack"}`
+	for name, tc := range map[string]struct {
+		request request
+		closed  bool // no authorizer
+		status  int
+	}{
+		"no authorizer":                  {request: request{method: "POST", path: "/api/force/level", body: force, header: authorized()}, closed: true, status: http.StatusForbidden},
+		"no token":                       {request: request{method: "POST", path: "/api/force/level", body: force}, status: http.StatusUnauthorized},
+		"wrong token":                    {request: request{method: "POST", path: "/api/force/level", body: force, header: map[string]string{"Authorization": "Bearer wrong"}}, status: http.StatusUnauthorized},
+		"GET changes nothing":            {request: request{method: "GET", path: "/api/force/level?level=emergency", header: authorized()}, status: http.StatusNotFound},
+		"PUT":                            {request: request{method: "PUT", path: "/api/force/level", body: force, header: authorized()}, status: http.StatusMethodNotAllowed},
+		"form post":                      {request: request{method: "POST", path: "/api/force/level", body: force, header: map[string]string{"Authorization": "Bearer " + token, "Content-Type": "text/plain"}}, status: http.StatusUnsupportedMediaType},
+		"cross-site post":                {request: request{method: "POST", path: "/api/force/level", body: force, header: map[string]string{"Authorization": "Bearer " + token, "Sec-Fetch-Site": "cross-site"}}, status: http.StatusForbidden},
+		"cross-origin post, old browser": {request: request{method: "POST", path: "/api/force/level", body: force, header: map[string]string{"Authorization": "Bearer " + token, "Origin": "https://evil.example"}}, status: http.StatusForbidden},
+		"cross-site read":                {request: request{method: "GET", path: "/api/status", header: map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}}, status: http.StatusForbidden},
+		"DNS rebinding read":             {request: request{method: "GET", path: "/api/status", host: "evil.example:9901"}, status: http.StatusMisdirectedRequest},
+		"DNS rebinding post":             {request: request{method: "POST", path: "/api/force/level", body: force, header: authorized(), host: "evil.example"}, status: http.StatusMisdirectedRequest},
+		"empty host":                     {request: request{method: "GET", path: "/api/status", host: ":9901"}, status: http.StatusMisdirectedRequest},
+		"path outside the page":          {request: request{method: "GET", path: "/../admin.go"}, status: http.StatusNotFound},
+		"loopback by name":               {request: request{method: "GET", path: "/level", host: "LOCALHOST.:1"}, status: http.StatusOK},
+		"loopback by IPv6":               {request: request{method: "GET", path: "/level", host: "[::1]:9901"}, status: http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sys := newSystem(t)
+			config := admin.Config{Authorize: admin.BearerToken("ops", token)}
+			if tc.closed {
+				config.Authorize = nil
+			}
+			status, body := do(t, newHandler(t, sys, config), tc.request)
+			if status != tc.status && !(tc.status == http.StatusNotFound && status/100 == 3) {
+				t.Errorf("%d %s; want %d", status, body, tc.status)
+			}
+			if sys.Level() != resil.Optimal {
+				t.Errorf("the attack moved the level to %s", sys.Level())
+			}
+		})
+	}
+}
+
+func TestAnEmptyTokenAdmitsNobody(t *testing.T) {
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
+	r.Header.Set("Authorization", "Bearer ")
+	if _, ok := admin.BearerToken("ops", "")(r); ok {
+		t.Error("admitted with an empty token")
+	}
+}
+
+func TestNewRefusesHostsThatMatchTooMuch(t *testing.T) {
+	for _, host := range []string{"", "*", "*.example.com", "https://example.com", "example.com:80"} {
+		if _, err := admin.New(newSystem(t), admin.Config{Hosts: []string{host}}); err == nil {
+			t.Errorf("host %q was accepted", host)
+		}
+	}
+	if _, err := admin.New(nil, admin.Config{}); err == nil {
+		t.Error("a nil System was accepted")
+	}
+}
+
+func TestServeRefusesToListenBeyondLoopback(t *testing.T) {
+	h := newHandler(t, newSystem(t), admin.Config{})
+	err := admin.Serve(t.Context(), "0.0.0.0:0", h, false)
+	if err == nil || !strings.Contains(err.Error(), "without authentication") {
+		t.Errorf("err = %v; want a refusal", err)
+	}
+}
+
+func TestServeEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- admin.Serve(ctx, "127.0.0.1:0", newHandler(t, newSystem(t), admin.Config{}), false) }()
+	cancel()
+	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// update is what the page reads of an event.
+type update struct {
+	Level        string
+	Dependencies []struct {
+		Name, Breaker string
+		Rate, Errors  float64
+		P99           *float64
+	}
+	Changes []struct{ Kind, To string }
+}
+
+// watch reads events until the context ends.
+func watch(t *testing.T, ctx context.Context, h http.Handler) <-chan update { //nolint:revive // t first, as everywhere here
+	t.Helper()
+	read, write := io.Pipe()
+	req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/events", http.NoBody)
+	req.Host = "localhost"
+	go func() {
+		h.ServeHTTP(&streamWriter{Writer: write, header: http.Header{}}, req)
+		_ = write.Close()
+	}()
+	updates := make(chan update)
+	go func() {
+		defer close(updates)
+		for lines := bufio.NewScanner(read); lines.Scan(); {
+			data, found := strings.CutPrefix(lines.Text(), "data: ")
+			if !found {
+				continue
+			}
+			var u update
+			if err := json.Unmarshal([]byte(data), &u); err != nil {
+				t.Errorf("event %s: %v", data, err)
+			}
+			updates <- u
+		}
+	}()
+	return updates
+}
+
+type streamWriter struct {
+	io.Writer
+	header http.Header
+}
+
+func (s *streamWriter) Header() http.Header { return s.header }
+func (s *streamWriter) WriteHeader(int)     {}
+func (s *streamWriter) Flush()              {}
+
+func TestStreamTellsEverythingThenWhatChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := newSystem(t)
+		sys.Dependency("quiet")
+		h := newHandler(t, sys, admin.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		updates := watch(t, ctx, h)
+
+		first := <-updates
+		if first.Level != "optimal" || len(first.Dependencies) != 2 {
+			t.Fatalf("first event %+v; want both dependencies at optimal", first)
+		}
+		fail(t, sys, 3)
+		second := <-updates
+		if second.Level != "minimal" || len(second.Dependencies) != 1 || second.Dependencies[0].Name != "db" || second.Dependencies[0].Breaker != "open" {
+			t.Fatalf("second event %+v; want db alone, open, at minimal", second)
+		}
+		if d := second.Dependencies[0]; d.Rate != 3 || d.Errors != 1 || d.P99 == nil {
+			t.Errorf("db %+v; want 3 calls a second, all failed, with a latency", d)
+		}
+		if !slices.ContainsFunc(second.Changes, func(c struct{ Kind, To string }) bool { return c.Kind == "level" && c.To == "minimal" }) {
+			t.Errorf("changes %+v; want the level's", second.Changes)
+		}
+		cancel()
+		for range updates { //nolint:revive // drains until the stream ends: the bubble fails if a goroutine stays
+		}
+	})
+}
+
+func TestConcurrentUse(t *testing.T) {
+	sys := newSystem(t)
+	h := newHandler(t, sys, admin.Config{Authorize: admin.BearerToken("ops", token)})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 20 {
+				do(t, h, request{method: "GET", path: "/api/status"})
+				do(t, h, request{method: "POST", path: "/api/force/level", body: `{"level":"limited","ttl":"5m","reason":"x"}`, header: authorized()})
+				do(t, h, request{method: "POST", path: "/api/force/level", body: `{"level":""}`, header: authorized()})
+				fail(t, sys, 1)
+			}
+		})
+	}
+	wg.Wait()
+	if status, _ := do(t, h, request{method: "GET", path: "/level"}); status != http.StatusOK {
+		t.Errorf("/level: %d", status)
+	}
+}
