@@ -237,10 +237,7 @@ func (s *call) begin(ctx context.Context, c *methodConf, now mono.Time) {
 	s.level = c.method.sys.levelNow()
 	s.action = c.levels.At(s.level)
 	if d, ok := ctx.Deadline(); ok {
-		if now == 0 {
-			now = mono.Now()
-		}
-		s.callerAt = now + time.Until(d)
+		s.callerAt = mono.Of(d)
 	}
 	if now == 0 && (c.clock || c.metered || c.method.sys.tracer != nil) {
 		now = mono.Now()

@@ -1,7 +1,6 @@
 package breaker
 
 import (
-
 	"github.com/resilgo/resil/runtime/internal/mono"
 )
 
@@ -169,4 +168,3 @@ func (b *Breaker) Check(now mono.Time, good bool) {
 	}
 	b.Done(t, v, false)
 }
-

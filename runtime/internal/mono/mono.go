@@ -22,3 +22,11 @@ func Wall(t, now Time) time.Time { return time.Now().Add(t - now) }
 // At returns t as a time.Time for arithmetic with other results of At. Its wall
 // clock may be off by the steps the wall clock made since the process began.
 func At(t Time) time.Time { return base.Add(t) }
+
+// Of is the reverse of At. It reads no clock unless t has no monotonic reading.
+func Of(t time.Time) Time {
+	if t == t.Round(0) { // tells whether there is one
+		return Now() + time.Until(t)
+	}
+	return t.Sub(base)
+}
