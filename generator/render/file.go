@@ -19,6 +19,7 @@ import (
 func File(fset *token.FileSet, pkg *model.Package, source *model.File) ([]byte, error) {
 	f := newFile(fset, pkg, source)
 	out := jen.NewFile(pkg.Name)
+	out.NoFormat = true // once, below
 	out.HeaderComment(header(source))
 	body := jen.Null().Add(f.handshake())
 	for _, i := range source.Interfaces {
@@ -30,7 +31,11 @@ func File(fset *token.FileSet, pkg *model.Package, source *model.File) ([]byte, 
 	if err := out.Render(&buf); err != nil {
 		return nil, fmt.Errorf("rendering %s: %w", output.Name(filepath.Base(source.Name)), err)
 	}
-	return format.Source(buf.Bytes())
+	content, err := format.Source(buf.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("rendering %s: %w\n%s", output.Name(filepath.Base(source.Name)), err, buf.Bytes())
+	}
+	return content, nil
 }
 
 // header returns what stands above the package clause.

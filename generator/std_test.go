@@ -1,0 +1,188 @@
+package generator_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/resilgo/resil/generator"
+)
+
+// daily are the packages whose interfaces are tried every time; with
+// RESIL_STD=all it is the whole standard library.
+var daily = []string{
+	"context", "crypto", "database/sql/driver", "encoding/json", "fmt", "go/types", "hash",
+	"io", "io/fs", "net", "net/http", "net/http/httptrace", "os", "reflect", "sort", "testing",
+}
+
+// TestStandardLibrary guards every exported interface of the standard library,
+// embedded beside a method of ours, and compiles and vets what comes out.
+// What cannot be guarded is refused for one of the reasons that the contract
+// knows.
+func TestStandardLibrary(t *testing.T) {
+	pkgs := daily
+	if os.Getenv("RESIL_STD") == "all" {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "std").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = slices.DeleteFunc(strings.Fields(string(out)), func(p string) bool {
+			return strings.Contains("/"+p+"/", "/internal/") || strings.HasPrefix(p, "vendor/")
+		})
+	}
+	dir := newModule(t, "example.com/std")
+	var guards []guardedInterface
+	for _, p := range pkgs {
+		guards = append(guards, exportedInterfaces(t, p)...)
+	}
+	writeGuards(t, dir, guards)
+
+	res, err := generator.Generate(generator.Options{Dir: dir, Patterns: []string{"./..."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := make(map[string]bool)
+	for _, p := range res.Problems {
+		if !refusal.MatchString(p.Text) {
+			t.Errorf("%s: %s", p.Pos, p.Text)
+		}
+		refused[fmt.Sprintf("%s:%d", p.Pos.Filename, p.Pos.Line)] = true
+	}
+	guards = slices.DeleteFunc(guards, func(g guardedInterface) bool {
+		if err := os.RemoveAll(filepath.Join(dir, filepath.Dir(g.file()))); err != nil {
+			t.Fatal(err)
+		}
+		return refused[fmt.Sprintf("%s:%d", filepath.Join(dir, g.file()), g.line)]
+	})
+	writeGuards(t, dir, guards)
+	res = generate(t, dir, "./...")
+	if err := res.Write(t.Context().Err); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d interfaces of %d packages, %d refused", len(guards), len(pkgs), len(refused))
+	for _, args := range [][]string{{"build", "./..."}, {"vet", "./..."}} {
+		cmd := exec.CommandContext(t.Context(), "go", args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("go %v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// refusal matches the reasons for which an interface may be refused.
+var refusal = regexp.MustCompile(`which no other package can implement|constraint|must be plain|SetErr`)
+
+// guardedInterface is an interface of the standard library to guard.
+type guardedInterface struct {
+	pkg, name string
+	line      int // of its guard in the file written for its package
+}
+
+// file returns the file that guards the interfaces of a package.
+func (g guardedInterface) file() string {
+	name := strings.ReplaceAll(g.pkg, "/", "_")
+	return filepath.Join(name, name+".go")
+}
+
+// exportedInterfaces returns the exported interfaces that a package declares.
+func exportedInterfaces(t *testing.T, pkg string) []guardedInterface {
+	t.Helper()
+	p, err := build.Import(pkg, "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []guardedInterface
+	for _, name := range append(p.GoFiles, p.CgoFiles...) {
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.TypeSpec); ok && spec.Name.IsExported() && spec.TypeParams == nil {
+				if _, ok := spec.Type.(*ast.InterfaceType); ok {
+					list = append(list, guardedInterface{pkg: pkg, name: spec.Name.Name})
+				}
+			}
+			_, body := n.(*ast.BlockStmt)
+			return !body
+		})
+	}
+	slices.SortFunc(list, func(a, b guardedInterface) int { return strings.Compare(a.name, b.name) })
+	return list
+}
+
+// writeGuards writes a package per package and notes the lines of the guards.
+func writeGuards(t *testing.T, dir string, guards []guardedInterface) {
+	t.Helper()
+	files := make(map[string]*bytes.Buffer)
+	for i := range guards {
+		g := &guards[i]
+		b := files[g.file()]
+		if b == nil {
+			b = new(bytes.Buffer)
+			files[g.file()] = b
+			name := path.Base(g.pkg)
+			if name == "context" {
+				name = "context2"
+			}
+			fmt.Fprintf(b, "package p_%s\n\nimport (\n\t\"context\"\n\t%s %q\n)\n", strings.ReplaceAll(g.pkg, "/", "_"), name, g.pkg)
+		}
+		name := path.Base(g.pkg)
+		if name == "context" {
+			name = "context2"
+		}
+		g.line = bytes.Count(b.Bytes(), []byte("\n")) + 2
+		fmt.Fprintf(b, "\n//resil:guard std\ntype %s interface {\n\t%s.%s\n\tProbeGuard(context.Context) error\n}\n", g.name, name, g.name)
+	}
+	for name, b := range files {
+		writeFile(t, filepath.Join(dir, name), b.String())
+	}
+}
+
+func writeFile(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newModule returns the folder of a new module that can import this one.
+func newModule(t *testing.T, name string) string {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const module = "github.com/resilgo/resil"
+	text := strings.Replace(string(mod), "module "+module, "module "+name, 1)
+	writeFile(t, filepath.Join(dir, "go.mod"), text+fmt.Sprintf("\nrequire %s v0.0.0\n\nreplace %s => %s\n", module, module, root))
+	writeFile(t, filepath.Join(dir, "go.sum"), string(sum))
+	t.Setenv("GOFLAGS", "-mod=mod")
+	return dir
+}
