@@ -33,7 +33,7 @@ check: format-check vet lint guards ## what needs no test run: style, vet, lint,
 prepare: ## install test servers and pinned tools, fetch modules
 	@$(step) 'servers and browser (Debian packages)' tools/servers/install.sh
 	@$(step) 'modules' $(each) "$(CURDIR)/tools/retry" go mod download
-	@$(step) 'tools' $(SHELL) -c 'for tool in gofumpt gcl toxiproxy-server versitygw; do tools/tool $$tool; done'
+	@$(step) 'tools' $(SHELL) -ec 'for tool in gofumpt gcl toxiproxy-server versitygw; do tools/tool $$tool; done'
 
 .PHONY: build
 build: ## compile every module
@@ -41,7 +41,7 @@ build: ## compile every module
 
 .PHONY: format
 format: ## rewrite Go files in gofumpt style
-	@"$$(tools/tool gofumpt)" -w .
+	@gofumpt=$$(tools/tool gofumpt); "$$gofumpt" -w .
 
 .PHONY: format-check
 format-check:
@@ -53,7 +53,7 @@ vet: ## go vet in every module
 
 .PHONY: lint
 lint: ## golangci-lint with the house list, in every module
-	@$(step) 'golangci-lint' $(each) "$$(tools/tool gcl)" run --config "$(CURDIR)/.golangci.yml" ./...
+	@gcl=$$(tools/tool gcl); $(step) 'golangci-lint' $(each) "$$gcl" run --config "$(CURDIR)/.golangci.yml" ./...
 
 .PHONY: guards
 guards: ## resilgen -check and resilvet, alone and as vet tool, on this repository
@@ -85,4 +85,4 @@ soak: ## random faults against the reference service for SOAK
 
 .PHONY: vulns
 vulns: ## known vulnerabilities in what we use; needs the vulnerability database, gates nothing
-	@$(each) "$$(tools/tool govulncheck)" ./...
+	@govulncheck=$$(tools/tool govulncheck); $(each) "$$govulncheck" ./...
