@@ -127,9 +127,11 @@ func (d *dependency) conflicts(o DependencyOverride) error {
 			}
 		}
 	}
+	if b := d.stated(o).Breaker; b != nil {
+		p.include(b.Validate())
+	}
 	merged, longest := d.effective(o)
 	b := *merged.Breaker
-	p.include(b.Validate())
 	if windowed := b.Ratio > 0 || b.Slow > 0; windowed {
 		if b.Window < longest {
 			p.add("window=%s is shorter than the timeout of %s: calls would end outside the window they began in; want at least 4 × timeout", b.Window, longest)

@@ -78,14 +78,20 @@ func breakerConfig(b Breaker, timeout time.Duration) breaker.Config {
 	}
 }
 
-// effective returns what d's guards and o state together, defaults filled in,
-// and the longest attempt timeout. Requires sys.mu.
-func (d *dependency) effective(o DependencyOverride) (merged GuardSpec, longest time.Duration) {
+// stated returns what d's guards and o state together. Requires sys.mu.
+func (d *dependency) stated(o DependencyOverride) GuardSpec {
+	merged := GuardSpec{Dependency: d.name}
 	for _, g := range d.order {
 		merged.inherit(new(problems), g.spec)
 	}
 	merged.override(o)
-	merged.Dependency = d.name
+	return merged
+}
+
+// effective returns what d's guards and o state together, defaults filled in,
+// and the longest attempt timeout. Requires sys.mu.
+func (d *dependency) effective(o DependencyOverride) (merged GuardSpec, longest time.Duration) {
+	merged = d.stated(o)
 	if merged.Criticality == 0 {
 		merged.Criticality = Medium
 	}
