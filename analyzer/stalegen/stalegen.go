@@ -126,7 +126,7 @@ func orphans(u *finding.Unit, g *guards.Guards, written map[string]*ast.File) []
 			continue // its guard may be what has the problem
 		}
 		found := at(u, f.Package, f.Name.End())
-		found.Message = fmt.Sprintf("%s is left over: %s holds no guard; delete it", filepath.Base(u.Filename(f)), source)
+		found.Message = fmt.Sprintf("%s is left over: %s holds no guard; run resilgen, which removes it", filepath.Base(u.Filename(f)), source)
 		findings = append(findings, found)
 	}
 	return findings

@@ -125,8 +125,9 @@ type run struct {
 
 // task is the work on one package of ours.
 type task struct {
-	pkg  *listed
-	done chan struct{} // closed when the fields below are set
+	pkg     *listed
+	imports []*task       // our own packages that it imports
+	done    chan struct{} // closed when the fields below are set
 
 	summary  *summary.Package
 	local    []finding.Finding
@@ -149,6 +150,13 @@ func newRun(e *engine.Engine, pkgs []*listed) *run {
 			continue
 		}
 		t := &task{pkg: p, done: make(chan struct{})}
+		for _, path := range p.Imports {
+			// The go command lists imports first. One that is not yet known is part
+			// of a cycle; a variant waits for the package that it is a variant of.
+			if dep, ok := r.tasks[withoutVariant(p.resolve(path))]; ok {
+				t.imports = append(t.imports, dep)
+			}
+		}
 		switch {
 		case p.ForTest == "" && !strings.HasSuffix(p.ImportPath, ".test"):
 			r.tasks[p.ImportPath] = t
@@ -178,11 +186,8 @@ func (r *run) analyze(ctx context.Context) {
 	for _, t := range r.order {
 		wg.Go(func() {
 			defer close(t.done)
-			for _, path := range t.pkg.Imports {
-				// A variant waits for the package that it is a variant of.
-				if dep, ok := r.tasks[withoutVariant(t.pkg.resolve(path))]; ok {
-					<-dep.done
-				}
+			for _, dep := range t.imports {
+				<-dep.done
 			}
 			if err := r.cpu.Acquire(ctx, 1); err != nil {
 				t.problems = []error{err}

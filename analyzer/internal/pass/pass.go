@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"path/filepath"
 	"reflect"
 	"slices"
 
@@ -152,25 +153,39 @@ func Report(p *analysis.Pass, findings []finding.Finding, match func(finding.Fin
 		if f.Test || !match(f) {
 			continue
 		}
-		d := analysis.Diagnostic{
-			Pos:      pos(p.Fset, p.Files, f.Pos),
-			End:      pos(p.Fset, p.Files, f.End),
-			Category: f.Rule,
-			Message:  f.Message,
+		if d, ok := diagnostic(p, f); ok {
+			p.Report(d)
 		}
-		for _, r := range f.Related {
-			// Places in other packages have no token.Pos here.
-			if at := pos(p.Fset, p.Files, r.Pos); at.IsValid() {
-				d.Related = append(d.Related, analysis.RelatedInformation{Pos: at, Message: r.Message})
-			}
-		}
-		for _, fix := range f.Fixes {
-			if s, ok := suggested(p, fix); ok {
-				d.SuggestedFixes = append(d.SuggestedFixes, s)
-			}
-		}
-		p.Report(d)
 	}
+}
+
+// diagnostic turns a finding into one of go/analysis. These must lie in the
+// package of p. A call in another package, which this one makes unguarded, is
+// reported where this one reaches it; false if that is not known.
+func diagnostic(p *analysis.Pass, f finding.Finding) (analysis.Diagnostic, bool) {
+	d := analysis.Diagnostic{
+		Pos:      pos(p.Fset, p.Files, f.Pos),
+		End:      pos(p.Fset, p.Files, f.End),
+		Category: f.Rule,
+		Message:  f.Message,
+	}
+	for _, r := range f.Related {
+		at := pos(p.Fset, p.Files, r.Pos)
+		switch {
+		case !at.IsValid():
+		case !d.Pos.IsValid():
+			d.Pos = at
+			d.Message += fmt.Sprintf(" [%s/%s:%d]", f.Package, filepath.Base(f.Pos.Filename), f.Pos.Line)
+		default:
+			d.Related = append(d.Related, analysis.RelatedInformation{Pos: at, Message: r.Message})
+		}
+	}
+	for _, fix := range f.Fixes {
+		if s, ok := suggested(p, fix); ok {
+			d.SuggestedFixes = append(d.SuggestedFixes, s)
+		}
+	}
+	return d, d.Pos.IsValid()
 }
 
 // suggested turns a fix into one of go/analysis. It reports false if the fix
