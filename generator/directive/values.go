@@ -12,9 +12,6 @@ import (
 	resil "github.com/resilgo/resil/runtime"
 )
 
-// maxName bounds the NAME of a dependency: it becomes a metric label.
-const maxName = 100
-
 // parseDirective makes a directive of a recognised line, or says why not.
 func parseDirective(d ast.Directive, text string, b binding) (*Directive, []Problem) {
 	verbPos := d.Slash + token.Pos(len(Prefix))
@@ -118,26 +115,16 @@ func (a *args) name() string {
 	}
 	w := words[0]
 	switch {
-	case len(w.Value) > maxName:
-		a.addf(w.Pos, w.End, "the name %s is %d characters long; want at most %d", show(w.Value), len(w.Value), maxName)
-	case !isName(w.Value):
+	case len(w.Value) > resil.MaxName:
+		a.addf(w.Pos, w.End, "the name %s is %d characters long; want at most %d", show(w.Value), len(w.Value), resil.MaxName)
+	case !resil.ValidName(w.Value):
 		want := "want lower-case letters, digits, - _ and . , starting with a letter"
-		if lower := strings.ToLower(w.Value); isName(lower) {
+		if lower := strings.ToLower(w.Value); resil.ValidName(lower) {
 			want = "write " + lower
 		}
 		a.addf(w.Pos, w.End, "%s is no name for a dependency; %s", show(w.Value), want)
 	}
 	return w.Value
-}
-
-func isName(s string) bool {
-	for i, r := range s {
-		letter := r >= 'a' && r <= 'z'
-		if !letter && (i == 0 || !strings.ContainsRune("0123456789-_.", r)) {
-			return false
-		}
-	}
-	return s != ""
 }
 
 func (a *args) guard() Value {

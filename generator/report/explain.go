@@ -1,0 +1,151 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"go/token"
+	"go/types"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/resilgo/resil/generator/directive"
+	"github.com/resilgo/resil/generator/model"
+	resil "github.com/resilgo/resil/runtime"
+)
+
+// Explain returns the output of `resilgen explain X.Method`: the policies in
+// force, outermost first, with the source of each value. name is
+// "Interface.Method", optionally with the package's name or import path before
+// it. The error says that there is no such method and names the nearest.
+func Explain(in Input, name string) ([]byte, error) {
+	var b bytes.Buffer
+	var all []string
+	for _, d := range in.dependencies() {
+		for _, i := range d.Interfaces {
+			for _, m := range i.Methods {
+				short := i.Name + "." + m.Name
+				all = append(all, short)
+				if name == short || name == qualified(i)+"."+m.Name || name == i.Object.Pkg().Path()+"."+short {
+					if b.Len() > 0 {
+						b.WriteByte('\n')
+					}
+					explain(&b, in, d, i, m)
+				}
+			}
+		}
+	}
+	if b.Len() > 0 {
+		return b.Bytes(), nil
+	}
+	if near := directive.Nearest(name, all); near != "" {
+		return nil, fmt.Errorf("no guarded interface has %q; did you mean %s?", name, near)
+	}
+	return nil, fmt.Errorf("no guarded interface has %q; resilgen list shows all", name)
+}
+
+func explain(b *bytes.Buffer, in Input, d *dependency, i *model.Interface, m *model.Method) {
+	fmt.Fprintf(b, "%s.%s of dependency %s: ", qualified(i), m.Name, d.Name)
+	if !m.Guarded() {
+		fmt.Fprintf(b, "plain, forwarded untouched: %s (%s)\n", oneLine(m.PlainReason), source(in, lineOrNothing(m.PlainLine)))
+		return
+	}
+	fmt.Fprintf(b, "%s\n\n", kind(m))
+	w := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
+	row := func(name, text, from string) { fmt.Fprintf(w, "%s\t%s\t%s\n", name, text, from) }
+
+	row("dependency", "criticality="+d.criticality().String(), settingSource(in, d.Criticality, "criticality"))
+	row("", "down="+d.down().String(), settingSource(in, d.Down, "down"))
+	for n, mark := range m.Marks {
+		name := ""
+		if n == 0 {
+			name = "marks"
+		}
+		row(name, string(mark.Verb), source(in, mark.Pos))
+	}
+	for _, l := range resil.Levels() {
+		name := ""
+		if l == resil.Optimal {
+			name = "level"
+		}
+		row(name, l.String()+"="+m.Levels.At(l).String(), levelSource(in, m, l))
+	}
+	for _, p := range d.policies(m) {
+		for n, v := range p.values {
+			name := ""
+			if n == 0 {
+				name = p.name
+			}
+			row(name, v.text, source(in, v.source))
+		}
+	}
+	row("client", signature(i, m), in.place(m.Pos))
+	_ = w.Flush() // into memory
+
+	if m.WorstCase > 0 {
+		fmt.Fprintf(b, "\nA call takes at most %s.\n", directive.Duration(worst(m)))
+	} else {
+		fmt.Fprintf(b, "\nNothing but the caller's context bounds a call.\n")
+	}
+	for _, p := range m.Passed {
+		fmt.Fprintf(b, "Passed over: %s at %s: %s.\n", strings.TrimPrefix(p.Line.Text, directive.Prefix), in.place(p.Line.Pos), p.Reason)
+	}
+}
+
+// worst returns the longest a call can take, which a total bounds too.
+func worst(m *model.Method) time.Duration {
+	d := m.WorstCase
+	if m.Timeout != nil && m.Timeout.Value.Total > 0 {
+		d = min(d, m.Timeout.Value.Total)
+	}
+	return d
+}
+
+func signature(i *model.Interface, m *model.Method) string {
+	return m.Name + strings.TrimPrefix(types.TypeString(m.Signature, func(p *types.Package) string {
+		if p == i.Object.Pkg() {
+			return ""
+		}
+		return p.Name()
+	}), "func")
+}
+
+func lineOrNothing(d *directive.Directive) token.Pos {
+	if d == nil {
+		return token.NoPos
+	}
+	return d.Pos
+}
+
+// source names where a value comes from.
+func source(in Input, pos token.Pos) string {
+	if pos == token.NoPos {
+		return "default"
+	}
+	return in.place(pos)
+}
+
+func settingSource[T any](in Input, s *model.Setting[T], key string) string {
+	if s == nil {
+		return "default"
+	}
+	pos, _ := s.Lines[0].At(key)
+	return in.place(pos)
+}
+
+// levelSource names the line that states a level's action, also where the
+// action only follows from that of a better level.
+func levelSource(in Input, m *model.Method, l resil.Level) string {
+	if m.Degrade == nil {
+		return "default"
+	}
+	if pos, ok := m.Degrade.At(l.String()); ok {
+		return in.place(pos)
+	}
+	for better := l - 1; better >= resil.Optimal; better-- {
+		if pos, ok := m.Degrade.At(better.String()); ok && m.Levels.At(better) == m.Levels.At(l) && m.Levels.At(l) > resil.ActCall {
+			return "follows from " + better.String() + " at " + in.place(pos)
+		}
+	}
+	return "default"
+}
