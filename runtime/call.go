@@ -474,7 +474,7 @@ func (s *call) again(err error) bool {
 		return false
 	}
 	s.tries++
-	if !c.retries || s.action == ActOnce || s.tries >= c.retry.Attempts || a.total {
+	if !c.retries || s.action == ActOnce || s.tries >= c.retry.Attempts || a.policy == policyTotal {
 		return false
 	}
 	if s.ctx.Err() != nil || c.method.dep.breaker.State() == breaker.Open {

@@ -88,9 +88,9 @@ func (w *window) schedule(b *Breaker, now mono.Time) {
 func (w *window) tick(b *Breaker) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	w.armed = false
 	now := mono.Now()
 	w.rotate(now)
+	w.armed = false
 	if b.win.Load() != w {
 		return
 	}
@@ -100,9 +100,21 @@ func (w *window) tick(b *Breaker) {
 	}
 }
 
-// rotate empties the stripes into the bucket in which they were counted and
-// moves on to the bucket of now.
+// rotate brings the window to now. What the stripes hold was counted in the
+// current bucket while the timer for its end was armed; with no timer armed it
+// was counted just now, after an idle time, and belongs into the bucket of now.
 func (w *window) rotate(now mono.Time) {
+	if w.armed {
+		w.empty()
+		w.advance(now)
+		return
+	}
+	w.advance(now)
+	w.empty()
+}
+
+// empty moves the stripes into the current bucket.
+func (w *window) empty() {
 	n := 0
 	for i := range w.stripes {
 		if w.stripes[i].good.Load() != 0 {
@@ -111,6 +123,10 @@ func (w *window) rotate(now mono.Time) {
 	}
 	w.ring[w.at].good += n
 	w.total.good += n
+}
+
+// advance moves on to the bucket of now.
+func (w *window) advance(now mono.Time) {
 	for steps := 0; now >= w.started+w.width; steps++ {
 		if steps == buckets { // all empty by now
 			w.started = now
