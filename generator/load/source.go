@@ -12,8 +12,9 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/resilgo/resil/generator/output"
 	"golang.org/x/tools/go/packages"
+
+	"github.com/resilgo/resil/generator/output"
 )
 
 // source is the parsed source of one package and what of it is needed.

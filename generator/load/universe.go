@@ -26,8 +26,10 @@ type universe struct {
 }
 
 func newUniverse(fset *token.FileSet, roots []*packages.Package) *universe {
-	return &universe{fset: fset, roots: roots, sources: make(map[string]*source), types: make(map[string]*types.Package),
-		context: types.NewContext(), extra: make(map[string]*packages.Package)}
+	return &universe{
+		fset: fset, roots: roots, sources: make(map[string]*source), types: make(map[string]*types.Package),
+		context: types.NewContext(), extra: make(map[string]*packages.Package),
+	}
 }
 
 // source returns the parsed source of p, of which so far nothing may be needed.

@@ -10,8 +10,9 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/resilgo/resil/generator/directive"
 	"golang.org/x/tools/txtar"
+
+	"github.com/resilgo/resil/generator/directive"
 )
 
 // FuzzBuild feeds whole source files, valid or not. Building must not panic

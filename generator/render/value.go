@@ -15,8 +15,12 @@ var units = []struct {
 	length time.Duration
 	name   string
 }{
-	{time.Hour, "Hour"}, {time.Minute, "Minute"}, {time.Second, "Second"},
-	{time.Millisecond, "Millisecond"}, {time.Microsecond, "Microsecond"}, {time.Nanosecond, "Nanosecond"},
+	{time.Hour, "Hour"},
+	{time.Minute, "Minute"},
+	{time.Second, "Second"},
+	{time.Millisecond, "Millisecond"},
+	{time.Microsecond, "Microsecond"},
+	{time.Nanosecond, "Nanosecond"},
 }
 
 // duration returns d as a person writes it: 90 * time.Second.

@@ -169,7 +169,8 @@ func systemAlerts() []alert {
 	level := func(name string, from resil.Level, wait, severity, description string) alert {
 		return alert{
 			rule{
-				name, fmt.Sprintf("max(resil_degradation_level) >= %d", from), wait, ruleLabels{Severity: severity},
+				name, fmt.Sprintf("max(resil_degradation_level) >= %d", from), wait,
+				ruleLabels{Severity: severity},
 				annotations{"The system is at level " + from.String() + " or worse.", description},
 			},
 			[]testSeries{{name: `resil_degradation_level{instance="a"}`, well: 1, ill: float64(from)}},
@@ -181,14 +182,16 @@ func systemAlerts() []alert {
 		level("ResilDegraded", resil.Degraded, "15m", "warning", "Something has been missing for a quarter of an hour. resil_dependency_up tells what."),
 		{
 			rule{
-				"ResilLevelFlapping", "max(sum by (instance) (increase(resil_degradation_transitions_total[30m]))) > 12", "", ruleLabels{Severity: "warning"},
+				"ResilLevelFlapping", "max(sum by (instance) (increase(resil_degradation_transitions_total[30m]))) > 12", "",
+				ruleLabels{Severity: "warning"},
 				annotations{"The degradation level keeps changing.", "More than twelve changes in half an hour. A breaker may open too eagerly, or a dependency may be half alive."},
 			},
 			[]testSeries{{name: `resil_degradation_transitions_total{instance="a",from="optimal",to="degraded"}`, counter: true, ill: 1}},
 		},
 		{
 			rule{
-				"ResilMetricsMissing", "absent(resil_degradation_level)", "5m", ruleLabels{Severity: "warning"},
+				"ResilMetricsMissing", "absent(resil_degradation_level)", "5m",
+				ruleLabels{Severity: "warning"},
 				annotations{"No instance reports its degradation level.", "The service is gone, or its metrics are no longer scraped. All other alerts of this file are blind."},
 			},
 			[]testSeries{{name: `resil_degradation_level{instance="a"}`, well: 1, ill: absent}},

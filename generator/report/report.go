@@ -149,6 +149,7 @@ func (s *settings) add(key, text string) {
 
 func (s *settings) count(key string, n int)              { s.add(key, key+"="+strconv.Itoa(n)) }
 func (s *settings) duration(key string, d time.Duration) { s.add(key, key+"="+directive.Duration(d)) }
+
 func (s *settings) share(key string, f float64) {
 	s.add(key, key+"="+strconv.FormatFloat(f, 'f', -1, 64))
 }

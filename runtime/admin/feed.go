@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"time"
-
 	"sync"
+	"time"
 
 	resil "github.com/resilgo/resil/runtime"
 )

@@ -143,7 +143,8 @@ func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
 		Dependencies []dependency `json:"dependencies"`
 	}{
 		s.system.Level, s.system.Since, s.system.Reason, s.system.Score, s.system.Disabled,
-		s.system.Forced, s.system.Expected, []dependency{},
+		s.system.Forced, s.system.Expected,
+		[]dependency{},
 	}
 	for _, r := range s.rows {
 		answer.Dependencies = append(answer.Dependencies, dependency{

@@ -71,7 +71,8 @@ var breakerFields = []field[resil.Breaker]{
 	shareField("slowratio", "Share of slow calls in the window that opens it.", func(b *resil.Breaker) *float64 { return &b.SlowRatio }),
 	durationField("open", "How long it stays open before it probes, ±10 % jitter.", func(b *resil.Breaker) *time.Duration { return &b.Open }),
 	{
-		"probes", "N/M: it closes at N good ones of M probes.", schema{"type": "string", "pattern": `^[0-9]+/[0-9]+$`},
+		"probes", "N/M: it closes at N good ones of M probes.",
+		schema{"type": "string", "pattern": `^[0-9]+/[0-9]+$`},
 		func(d *decoder, n ast.Node, b *resil.Breaker) {
 			text, v, ok := d.scalar(n, "N/M, for example 2/3")
 			if !ok {
@@ -97,7 +98,8 @@ var timeoutFields = []field[resil.Timeout]{
 var retryFields = []field[resil.Retry]{
 	countField("attempts", "Calls at most, the first included; 1 = no retry.", 1, resil.MaxAttempts, func(r *resil.Retry) *int { return &r.Attempts }),
 	{
-		"backoff", "FIRST..LONGEST: bounds of the waits, full jitter.", schema{"type": "string", "pattern": `^` + durationPattern + `\.\.` + durationPattern + `$`},
+		"backoff", "FIRST..LONGEST: bounds of the waits, full jitter.",
+		schema{"type": "string", "pattern": `^` + durationPattern + `\.\.` + durationPattern + `$`},
 		func(d *decoder, n ast.Node, r *resil.Retry) {
 			text, v, ok := d.scalar(n, "a range such as 50ms..2s")
 			if !ok {

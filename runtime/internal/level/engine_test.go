@@ -180,32 +180,38 @@ func TestWorseningAndRecovery(t *testing.T) {
 		want string
 	}{
 		{
-			"worse at once, better after ten seconds", Config{},
+			"worse at once, better after ten seconds",
+			Config{},
 			func(r *rig) { r.down(1, "db"); r.up(5, "db"); r.wait(100) },
 			"1s optimal→minimal\n15s minimal→optimal\n",
 		},
 		{
-			"a better level that does not hold does not count", Config{},
+			"a better level that does not hold does not count",
+			Config{},
 			func(r *rig) { r.down(1, "db"); r.up(5, "db"); r.down(14, "db"); r.up(20, "db"); r.wait(100) },
 			"1s optimal→minimal\n30s minimal→optimal\n",
 		},
 		{
-			"each better level has its own wait", Config{},
+			"each better level has its own wait",
+			Config{},
 			func(r *rig) { r.down(1, "db", "openai"); r.up(5, "db"); r.up(11, "openai"); r.wait(100) },
 			"1s optimal→minimal\n15s minimal→limited\n21s limited→optimal\n",
 		},
 		{
-			"straight back over levels that all held", Config{},
+			"straight back over levels that all held",
+			Config{},
 			func(r *rig) { r.down(1, "db", "openai", "redis"); r.up(5, "db", "openai", "redis"); r.wait(100) },
 			"1s optimal→minimal\n1s minimal→emergency\n15s emergency→optimal\n",
 		},
 		{
-			"one step at a time", Config{Step: true},
+			"one step at a time",
+			Config{Step: true},
 			func(r *rig) { r.down(1, "db", "openai", "redis"); r.up(5, "db", "openai", "redis"); r.wait(100) },
 			"1s optimal→minimal\n1s minimal→emergency\n15s emergency→minimal\n25s minimal→limited\n35s limited→degraded\n45s degraded→optimal\n",
 		},
 		{
-			"flapping doubles the wait up to its bound", Config{},
+			"flapping doubles the wait up to its bound",
+			Config{},
 			func(r *rig) {
 				for s := 0.0; s < 400; s += 100 {
 					r.down(s+1, "db")
@@ -219,7 +225,8 @@ func TestWorseningAndRecovery(t *testing.T) {
 				"301s optimal→minimal\n342s minimal→optimal\n",
 		},
 		{
-			"calm resets the wait", Config{},
+			"calm resets the wait",
+			Config{},
 			func(r *rig) {
 				r.down(1, "db")
 				r.up(2, "db")
@@ -232,7 +239,8 @@ func TestWorseningAndRecovery(t *testing.T) {
 			"1s optimal→minimal\n12s minimal→optimal\n20s optimal→minimal\n41s minimal→optimal\n161s optimal→minimal\n172s minimal→optimal\n",
 		},
 		{
-			"an incident that deepens is no flapping", Config{},
+			"an incident that deepens is no flapping",
+			Config{},
 			func(r *rig) {
 				r.down(1, "redis")
 				r.down(2, "openai")
@@ -243,12 +251,14 @@ func TestWorseningAndRecovery(t *testing.T) {
 			"1s optimal→degraded\n2s degraded→limited\n3s limited→emergency\n14s emergency→optimal\n",
 		},
 		{
-			"what is found late happened when it was due", Config{},
+			"what is found late happened when it was due",
+			Config{},
 			func(r *rig) { r.down(1, "db"); r.up(5, "db"); r.down(500, "redis"); r.wait(501) },
 			"1s optimal→minimal\n15s minimal→optimal\n500s optimal→degraded\n",
 		},
 		{
-			"time that runs backwards stands still", Config{},
+			"time that runs backwards stands still",
+			Config{},
 			func(r *rig) { r.down(10, "db"); r.up(5, "db"); r.wait(19.9); r.wait(20) },
 			"10s optimal→minimal\n20s minimal→optimal\n",
 		},

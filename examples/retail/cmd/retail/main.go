@@ -15,11 +15,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	resil "github.com/resilgo/resil/runtime"
-	"github.com/resilgo/resil/runtime/admin"
-
 	"github.com/resilgo/resil/examples/retail/internal/app"
 	"github.com/resilgo/resil/examples/retail/internal/config"
+	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/admin"
 )
 
 func main() {

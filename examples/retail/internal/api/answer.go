@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	resil "github.com/resilgo/resil/runtime"
-
 	"github.com/resilgo/resil/examples/retail/internal/retail"
+	resil "github.com/resilgo/resil/runtime"
 )
 
 // DegradedHeader names, in an answer that something stood in for, what was

@@ -11,10 +11,9 @@ import (
 	"net/http"
 	"strconv"
 
-	resil "github.com/resilgo/resil/runtime"
-
 	"github.com/resilgo/resil/examples/retail/internal/inventory"
 	"github.com/resilgo/resil/examples/retail/internal/retail"
+	resil "github.com/resilgo/resil/runtime"
 )
 
 // New returns the shop's HTTP interface:

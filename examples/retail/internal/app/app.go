@@ -14,12 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	resil "github.com/resilgo/resil/runtime"
-	"github.com/resilgo/resil/runtime/admin"
-	"github.com/resilgo/resil/runtime/metrics"
-	"github.com/resilgo/resil/runtime/outbox"
-	"github.com/resilgo/resil/runtime/tracing"
-
 	"github.com/resilgo/resil/examples/retail/internal/api"
 	"github.com/resilgo/resil/examples/retail/internal/archive"
 	"github.com/resilgo/resil/examples/retail/internal/assistant"
@@ -28,6 +22,11 @@ import (
 	"github.com/resilgo/resil/examples/retail/internal/inventory"
 	"github.com/resilgo/resil/examples/retail/internal/standin"
 	"github.com/resilgo/resil/examples/retail/internal/store"
+	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/admin"
+	"github.com/resilgo/resil/runtime/metrics"
+	"github.com/resilgo/resil/runtime/outbox"
+	"github.com/resilgo/resil/runtime/tracing"
 )
 
 // App is the whole service in one process.

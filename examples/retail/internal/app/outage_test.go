@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	resil "github.com/resilgo/resil/runtime"
-
 	"github.com/resilgo/resil/examples/retail/internal/standin"
+	resil "github.com/resilgo/resil/runtime"
 )
 
 // TestLevels is the contract's table: which outage leads to which level, and

@@ -6,11 +6,10 @@ import (
 	"net/http"
 	"testing"
 
-	resil "github.com/resilgo/resil/runtime"
-
 	"github.com/resilgo/resil/examples/retail/internal/config"
 	"github.com/resilgo/resil/examples/retail/internal/realtest"
 	"github.com/resilgo/resil/examples/retail/internal/standin"
+	resil "github.com/resilgo/resil/runtime"
 )
 
 // TestRealServers runs the service on PostgreSQL, Redis and S3 behind

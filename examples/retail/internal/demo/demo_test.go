@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	resil "github.com/resilgo/resil/runtime"
-
 	"github.com/resilgo/resil/examples/retail/internal/standin"
+	resil "github.com/resilgo/resil/runtime"
 )
 
 var quick = Options{Fast: true, Addr: "127.0.0.1:0", Rate: 50}

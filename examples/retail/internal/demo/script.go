@@ -1,9 +1,8 @@
 package demo
 
 import (
-	resil "github.com/resilgo/resil/runtime"
-
 	"github.com/resilgo/resil/examples/retail/internal/standin"
+	resil "github.com/resilgo/resil/runtime"
 )
 
 // act is one scene of the demo: what breaks, what should come of it.

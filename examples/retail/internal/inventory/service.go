@@ -14,12 +14,11 @@ import (
 	"strings"
 	"time"
 
-	resil "github.com/resilgo/resil/runtime"
-
 	"github.com/resilgo/resil/examples/retail/internal/archive"
 	"github.com/resilgo/resil/examples/retail/internal/assistant"
 	"github.com/resilgo/resil/examples/retail/internal/retail"
 	"github.com/resilgo/resil/examples/retail/internal/store"
+	resil "github.com/resilgo/resil/runtime"
 )
 
 // Service is the shop. It is safe for concurrent use. All fields are required;

@@ -23,9 +23,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/resilgo/resil/tools/servers"
-
 	"github.com/resilgo/resil/examples/retail/internal/archive"
+	"github.com/resilgo/resil/tools/servers"
 )
 
 // Postgres returns the URL of a new, empty database.
