@@ -266,9 +266,9 @@ func TestApply(t *testing.T) {
 		t.Errorf("failures=%d in force, want 9", got)
 	}
 	for _, tc := range []struct{ name, text, want string }{
-		{"an unknown dependency", "dependencies:\n  bd: {}", ":2:3: unknown dependency \"bd\" (did you mean \"db\"?)\n      bd: {}\n      ^"},
+		{"an unknown dependency", "dependencies:\n  dbs: {}", ":2:3: unknown dependency \"dbs\" (did you mean \"db\"?)\n      dbs: {}\n      ^"},
 		{"an unknown method", "dependencies:\n  db:\n    methods:\n      Git: {}", ":4:7: dependency \"db\" has no method \"Git\" (did you mean \"Get\"?)"},
-		{"values that cannot work together", "dependencies:\n  db:\n    breaker: {ratio: 0.5, window: 500ms}", ":2:3: "},
+		{"values that cannot work together", "dependencies:\n  db:\n    breaker: {ratio: 0.5, window: 500ms}", ":2:3: dependency \"db\": window=500ms is shorter than the timeout of 1s"},
 		{"both", "dependencies: {a: {}, b: {}}", "unknown dependency \"b\""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

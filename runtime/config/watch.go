@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,22 +87,23 @@ func (doc document) refused(err error) {
 				line, column = t.Position.Line, t.Position.Column
 			}
 		}
-		d.at(line, column, "%w", reason)
+		d.at(line, column, "%s", strings.ReplaceAll(reason.Error(), "\n", "; "))
 	}
 }
 
-// reasons returns the errors joined in err.
+// reasons returns the errors joined in err, those of one dependency together.
 func reasons(err error) []error {
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		joined, ok := e.(interface{ Unwrap() []error })
-		if !ok {
-			continue
+		if joined, ok := e.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this walks the tree itself
+			var all []error
+			for _, part := range joined.Unwrap() {
+				all = append(all, reasons(part)...)
+			}
+			return all
 		}
-		var all []error
-		for _, part := range joined.Unwrap() {
-			all = append(all, reasons(part)...)
+		if strings.HasPrefix(e.Error(), "dependency ") {
+			return []error{e}
 		}
-		return all
 	}
 	return []error{err}
 }
