@@ -42,7 +42,7 @@ func executableHash() string {
 	if err != nil {
 		return "unhashed"
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // opened for reading
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "unhashed"
