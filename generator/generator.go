@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/resilgo/resil/generator/internal/emit"
+	"github.com/resilgo/resil/generator/internal/manifest"
 	"github.com/resilgo/resil/generator/load"
 	"github.com/resilgo/resil/generator/model"
 	"github.com/resilgo/resil/generator/output"
@@ -23,12 +24,17 @@ type Options struct {
 	Dir      string   // working directory; "" is the current one
 	Env      []string // environment of the go command; nil is the current one
 	Patterns []string // packages as the go command takes them; none is "."
+
+	// Shortcut allows to load nothing when everything is known to be as it was
+	// after an earlier run: the result then has Unchanged set, its notes and
+	// counts, and no packages and files.
+	Shortcut bool
 }
 
 // Result is what a generation found and would write.
 type Result struct {
 	Fset     *token.FileSet
-	Packages []*model.Package // with at least one guard; sorted by folder
+	Packages []*model.Package // with at least one guard, but for tests; sorted by folder
 
 	// Dependencies are what the packages of an ordinary build state together;
 	// those of tests and of other systems are left out.
@@ -38,6 +44,12 @@ type Result struct {
 	Notes    []Message      // what the author should know, sorted
 	Files    []File         // everything generated, sorted by path
 	Changes  []*emit.Change // what on disk differs, sorted by path
+
+	Unchanged  bool // see [Options.Shortcut]
+	Interfaces int  // guarded ones, tests included
+
+	manifest *manifest.Manifest
+	sources  []string
 }
 
 // Message is something to tell about a place in the input.
@@ -57,11 +69,17 @@ type File struct {
 // decorators. It writes nothing. Its error is one of usage or environment, or
 // a defect of the generator; what is wrong with the input is in the result.
 func Generate(opts Options) (*Result, error) {
-	loaded, err := load.Load(load.Options(opts))
+	known := open(opts)
+	if opts.Shortcut {
+		if res := recall(known); res != nil {
+			return res, nil
+		}
+	}
+	loaded, err := load.Load(load.Options{Dir: opts.Dir, Env: opts.Env, Patterns: opts.Patterns})
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{loaded: loaded, res: &Result{Fset: loaded.Fset}}
+	g := &generation{loaded: loaded, res: &Result{Fset: loaded.Fset, manifest: known, sources: loaded.Sources}}
 	g.model()
 	g.check()
 	if len(g.res.Problems) == 0 {
@@ -71,13 +89,25 @@ func Generate(opts Options) (*Result, error) {
 		if err := g.compare(); err != nil {
 			return nil, err
 		}
+		if len(g.res.Problems)+len(g.res.Changes) == 0 {
+			g.res.remember()
+		}
 	}
 	return g.res, nil
 }
 
 // Write brings the changes of a result to disk. interrupted is asked between
 // files; its error stops the writing.
-func (r *Result) Write(interrupted func() error) error { return emit.Apply(r.Changes, interrupted) }
+func (r *Result) Write(interrupted func() error) error {
+	if len(r.Changes) == 0 {
+		return nil
+	}
+	if err := emit.Apply(r.Changes, interrupted); err != nil {
+		return err
+	}
+	r.remember()
+	return nil
+}
 
 // generation is the state of one Generate.
 type generation struct {
@@ -97,7 +127,10 @@ func (g *generation) model() {
 		pkg := *res.Package
 		pkg.Files = slices.DeleteFunc(slices.Clone(pkg.Files), func(f *model.File) bool { return !slices.Contains(u.Targets, f.Syntax) })
 		g.models = append(g.models, &pkg)
-		if len(pkg.Files) > 0 {
+		for _, f := range pkg.Files {
+			g.res.Interfaces += len(f.Interfaces)
+		}
+		if len(pkg.Files) > 0 && !u.Tests {
 			g.res.Packages = append(g.res.Packages, &pkg)
 		}
 		for _, p := range res.Problems {

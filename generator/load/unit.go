@@ -36,6 +36,7 @@ type Unit struct {
 	// Variant reports whether the unit is left out of an ordinary build: it is
 	// built for tests or for another system.
 	Variant bool
+	Tests   bool // built for tests
 
 	// Broken reports whether the go command complains of the package itself,
 	// so that type errors are no news.
@@ -144,7 +145,7 @@ func (l *loader) check(conf config, roots []*packages.Package, files map[string]
 	}
 	hasRuntime := u.needSupport(roots)
 	for _, unit := range units {
-		unit.HasRuntime, unit.Variant = hasRuntime, conf != config{}
+		unit.HasRuntime, unit.Variant, unit.Tests = hasRuntime, conf != config{}, conf.tests
 		unit.source.needAll()
 		u.enqueue(unit.source)
 		if err := l.needRefs(unit); err != nil {
