@@ -35,7 +35,7 @@ func quick() resil.Config {
 	return resil.Config{
 		Logger: slog.New(slog.DiscardHandler),
 		Levels: resil.LevelConfig{Stable: 50 * time.Millisecond, MaxStable: 100 * time.Millisecond},
-		Health: resil.HealthConfig{Every: 20 * time.Millisecond, Timeout: 200 * time.Millisecond},
+		Health: resil.HealthConfig{Every: 150 * time.Millisecond, Timeout: 150 * time.Millisecond},
 		Overrides: resil.Overrides{Dependencies: map[string]resil.DependencyOverride{
 			"db": open, "openai": open, "redis": open, "s3": open,
 		}},
@@ -147,6 +147,9 @@ func (s *shop) brief() any {
 		up[d.Name] = d.Breaker.String()
 		if !d.Up {
 			up[d.Name] += ", down"
+		}
+		if !d.Healthy {
+			up[d.Name] += ", check: " + d.CheckError
 		}
 	}
 	return map[string]any{"level": status.Level.String(), "reason": status.Reason, "dependencies": up}

@@ -75,31 +75,31 @@ func NewGuardedArchive(sys *resil.System, next Archive) *GuardedArchive {
 // so storing it twice does no harm.
 //
 // Policies, outermost first: outbox, circuit breaker, timeout 3s.
-func (g *GuardedArchive) Put(ctx context.Context, key string, contentType string, body []byte) error {
+func (g *GuardedArchive) Put(ctx context.Context, key, contentType string, body []byte) error {
 	_, err := resil.CallWith(ctx, g.put, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, g.next.Put(ctx, key, contentType, body)
 	}, resil.With[struct{}]{
 		Outbox: func() ([]byte, error) {
-			return json.Marshal(GuardedArchivePutArgs{Key: key, ContentType: contentType, Body: body})
+			return json.Marshal(guardedArchivePutArgs{Key: key, ContentType: contentType, Body: body})
 		},
 	})
 	return err
 }
 
-// GuardedArchivePutArgs are the arguments of a deferred call of Put.
-type GuardedArchivePutArgs struct {
+// guardedArchivePutArgs are the arguments of a deferred call of Put.
+type guardedArchivePutArgs struct {
 	Key         string `json:"key"`
 	ContentType string `json:"contentType"`
 	Body        []byte `json:"body"`
 }
 
 // replayPut makes a call of Put that was deferred.
-func (g *GuardedArchive) replayPut(ctx2 context.Context, payload []byte) error {
-	var args GuardedArchivePutArgs
-	if err2 := json.Unmarshal(payload, &args); err2 != nil {
-		return err2
+func (g *GuardedArchive) replayPut(ctx context.Context, payload []byte) error {
+	var args guardedArchivePutArgs
+	if err := json.Unmarshal(payload, &args); err != nil {
+		return err
 	}
-	return g.next.Put(ctx2, args.Key, args.ContentType, args.Body)
+	return g.next.Put(ctx, args.Key, args.ContentType, args.Body)
 }
 
 // Open returns the document under key, or ErrNoObject. Close it.

@@ -240,6 +240,9 @@ func (p *play) play(ctx context.Context, n int, a act) report {
 	if len(a.faults) > 0 {
 		if p.await(ctx, p.limit(20*time.Second), func() bool { return p.noticed(a) }) {
 			r.degraded = time.Since(r.start)
+			if a.level == resil.Optimal {
+				p.screen.line("   %6s  noticed; the level stays %s", span(r.degraded), p.screen.level(a.level))
+			}
 		} else {
 			p.breaks("%s: the level is %s, not %s", a.title, p.service.System.Level(), a.level)
 		}

@@ -179,8 +179,7 @@ func (g *GuardedStore) Items(ctx context.Context, after string, limit int) ([]re
 			return key{after, limit}
 		},
 		Copy: func(answer []retail.Item) []retail.Item {
-			answer = slices.Clone(answer)
-			return answer
+			return slices.Clone(answer)
 		},
 	})
 }
