@@ -108,7 +108,7 @@ func (c *command) flags(name, text string) *flag.FlagSet {
 		c.printf("%s", text)
 		if name == "resilgen" {
 			for _, s := range subcommands() {
-				c.printf("  %-24s %s\n", s.synopsis, s.about)
+				c.printf("  %-32s %s\n", s.name+" "+s.args, s.about)
 			}
 		}
 	}
@@ -135,9 +135,10 @@ func (c *command) parse(flags *flag.FlagSet, args []string) (code int, done bool
 }
 
 // load runs the generator up to the point of writing and prints what it has to
-// say. It reports false when the input has errors.
-func (c *command) load(patterns []string, notes bool) (*generator.Result, bool, error) {
-	res, err := generator.Generate(generator.Options{Dir: c.Dir, Env: c.Env, Patterns: patterns})
+// say, the notes only when generating. It reports false when the input has
+// errors.
+func (c *command) load(patterns []string, generating bool) (*generator.Result, bool, error) {
+	res, err := generator.Generate(generator.Options{Dir: c.Dir, Env: c.Env, Patterns: patterns, Shortcut: generating})
 	if err != nil {
 		return nil, false, err
 	}
@@ -147,7 +148,7 @@ func (c *command) load(patterns []string, notes bool) (*generator.Result, bool, 
 	if len(res.Problems) > 0 {
 		return res, false, nil
 	}
-	if notes {
+	if generating {
 		for _, m := range res.Notes {
 			c.sayf("%snote: %s", c.place(m.Pos), printable(m.Text))
 		}
@@ -161,7 +162,7 @@ func (c *command) generate(patterns []string) (int, error) {
 	if err != nil || !ok {
 		return Invalid, err
 	}
-	if len(res.Files) == 0 {
+	if res.Interfaces == 0 {
 		c.sayf("resilgen: no guarded interfaces in %s; nothing to generate", named(patterns))
 	}
 	switch {
@@ -182,7 +183,7 @@ func (c *command) generate(patterns []string) (int, error) {
 		c.printf("%s %s\n", verb, c.rel(change.Path))
 	}
 	if c.verbose {
-		c.sayf("resilgen: %d guarded interfaces in %d files, %d changed", guards(res), len(res.Files), len(res.Changes))
+		c.sayf("resilgen: %d guarded interfaces, %d files changed", res.Interfaces, len(res.Changes))
 	}
 	return Done, nil
 }
@@ -208,16 +209,6 @@ func (c *command) preview(res *generator.Result) {
 		}
 		c.printf("-- %s --\n%s", c.rel(change.Path), change.New)
 	}
-}
-
-func guards(res *generator.Result) int {
-	n := 0
-	for _, p := range res.Packages {
-		for _, f := range p.Files {
-			n += len(f.Interfaces)
-		}
-	}
-	return n
 }
 
 // named returns the patterns as the user gave them.

@@ -1,16 +1,36 @@
 package cli
 
+import (
+	"errors"
+	"fmt"
+
+	"github.com/resilgo/resil/generator/directive"
+	"github.com/resilgo/resil/generator/report"
+)
+
 // sub is one subcommand.
 type sub struct {
-	name     string
-	synopsis string // name and arguments
-	about    string
-	run      func(c *command, args []string) (int, error)
+	name  string
+	args  string // what follows the name
+	about string
+	run   func(c *command, args []string) (int, error)
 }
 
 // subcommands returns all of them, in the order of the help text.
 func subcommands() []sub {
-	return nil
+	return []sub{
+		{"list", "[-json] [packages]", "what is guarded, by which policies, at which level", (*command).list},
+		{"explain", "X.Method [packages]", "the policy in force for a method and where each value comes from", (*command).explain},
+		{"alerts", "[packages]", "Prometheus alerting rules", reporter(report.Alerts)},
+		{"dashboard", "[packages]", "a Grafana dashboard", reporter(report.Dashboard)},
+		{"runbook", "[packages]", "what to do about each dependency, in Markdown", reporter(func(in report.Input) ([]byte, error) {
+			return report.Runbook(in), nil
+		})},
+		{"experiments", "[packages]", "Chaos Toolkit experiments", reporter(func(in report.Input) ([]byte, error) {
+			return report.Experiments(in)
+		})},
+		{"help", "[VERB]", "what a directive means", (*command).help},
+	}
 }
 
 // subcommand returns the subcommand of that name, nil if there is none.
@@ -21,4 +41,87 @@ func subcommand(name string) *sub {
 		}
 	}
 	return nil
+}
+
+// usageOf returns the help text of a subcommand.
+func usageOf(name string) string {
+	s := subcommand(name)
+	return fmt.Sprintf("Usage: resilgen %s %s\n\nPrints %s.\n", s.name, s.args, s.about)
+}
+
+// input returns what reports are made of. It reports false when the packages
+// have errors, which it has then printed.
+func (c *command) input(patterns []string) (report.Input, bool, error) {
+	res, ok, err := c.load(patterns, false)
+	if err != nil || !ok {
+		return report.Input{}, false, err
+	}
+	return report.Input{Fset: res.Fset, Packages: res.Packages, Dir: c.Dir}, true, nil
+}
+
+// reporter returns the run function of a report without options.
+func reporter(make func(report.Input) ([]byte, error)) func(*command, []string) (int, error) {
+	return func(c *command, args []string) (int, error) {
+		flags := c.flags(c.Args[0], usageOf(c.Args[0]))
+		if code, done := c.parse(flags, args); done {
+			return code, nil
+		}
+		return c.print(flags.Args(), make)
+	}
+}
+
+// print prints a report of the packages.
+func (c *command) print(patterns []string, make func(report.Input) ([]byte, error)) (int, error) {
+	in, ok, err := c.input(patterns)
+	if err != nil || !ok {
+		return Invalid, err
+	}
+	content, err := make(in)
+	if err != nil {
+		c.sayf("resilgen: %v", err)
+		return Invalid, nil
+	}
+	c.out.Write(content)
+	return Done, nil
+}
+
+func (c *command) list(args []string) (int, error) {
+	flags := c.flags("list", usageOf("list"))
+	asJSON := flags.Bool("json", false, "")
+	if code, done := c.parse(flags, args); done {
+		return code, nil
+	}
+	return c.print(flags.Args(), func(in report.Input) ([]byte, error) {
+		if *asJSON {
+			return report.ListJSON(in)
+		}
+		return report.List(in), nil
+	})
+}
+
+func (c *command) explain(args []string) (int, error) {
+	flags := c.flags("explain", usageOf("explain"))
+	if code, done := c.parse(flags, args); done {
+		return code, nil
+	}
+	if flags.NArg() == 0 {
+		return Trouble, errors.New("explain needs the method, for example: resilgen explain Prices.Price")
+	}
+	return c.print(flags.Args()[1:], func(in report.Input) ([]byte, error) { return report.Explain(in, flags.Arg(0)) })
+}
+
+func (c *command) help(args []string) (int, error) {
+	flags := c.flags("help", usageOf("help"))
+	if code, done := c.parse(flags, args); done {
+		return code, nil
+	}
+	if flags.NArg() > 1 {
+		return Trouble, errors.New("help takes one directive")
+	}
+	text, err := directive.Help(flags.Arg(0))
+	if err != nil {
+		return Trouble, err
+	}
+	c.printf("%s", text)
+	return Done, nil
 }
