@@ -154,10 +154,11 @@ func (s doSpec) complete(old MethodSpec) (MethodSpec, error) {
 		}
 		merged.Fallbacks = s.method.Fallbacks
 	}
+	done := doSpec{method: merged, stated: s.stated}.finish()
 	if s.stated == (Actions{}) && merged.Kind == old.Kind && len(merged.Fallbacks) == len(old.Fallbacks) {
-		return merged, s.in(p)
+		done.Levels = old.Levels
 	}
-	return doSpec{method: merged, stated: s.stated}.finish(), s.in(p)
+	return done, s.in(p)
 }
 
 func (s doSpec) in(p problems) error {

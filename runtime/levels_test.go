@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,6 +121,7 @@ func TestRecoveryByTimersWithoutCalls(t *testing.T) {
 		}
 		closed := time.Now()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if wait := improved.Sub(closed); wait != 10*time.Second {
 			t.Errorf("optimal %v after the breaker closed, want 10s", wait)
 		}
@@ -184,9 +186,10 @@ func TestGoodChecksCloseABreakerThatNoCallMayProbe(t *testing.T) {
 		sys := newSystem(t, resil.Config{})
 		fake := new(resiltest.Fake)
 		m := guarded(sys, resil.GuardSpec{Criticality: resil.Critical, Down: resil.Emergency, Breaker: &resil.Breaker{Failures: 1, Open: 10 * time.Second}}, resil.MethodSpec{Kind: resil.Read})
-		broken := true
+		var broken atomic.Bool
+		broken.Store(true)
 		if err := sys.AddCheck("db", func(context.Context) error {
-			if broken {
+			if broken.Load() {
 				return resiltest.ErrDown
 			}
 			return nil
@@ -202,7 +205,7 @@ func TestGoodChecksCloseABreakerThatNoCallMayProbe(t *testing.T) {
 		if _, err := resil.Call(t.Context(), m, fake.Call); !errors.Is(err, resil.ErrShed) || fake.Calls() != 1 {
 			t.Errorf("err = %v, %v; want ErrShed: a checked dependency needs no real probe", err, fake)
 		}
-		broken = false
+		broken.Store(false)
 		fake.Always(resiltest.Answer("ok"))
 		time.Sleep(40 * time.Second)
 		if st := sys.Status(); st.Level != resil.Optimal || st.Dependencies[0].Breaker != resil.BreakerClosed {
@@ -217,9 +220,9 @@ func TestGoodChecksCloseABreakerThatNoCallMayProbe(t *testing.T) {
 func TestFailedChecksTurnADependencyDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sys := newSystem(t, resil.Config{})
-		broken := false
+		var broken atomic.Bool
 		check := func(context.Context) error {
-			if broken {
+			if broken.Load() {
 				return resiltest.ErrDown
 			}
 			return nil
@@ -231,7 +234,7 @@ func TestFailedChecksTurnADependencyDown(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		broken = true
+		broken.Store(true)
 		time.Sleep(10 * time.Second)
 		if got := sys.Level(); got != resil.Optimal {
 			t.Errorf("level = %v after two failed checks, want optimal", got)
@@ -240,7 +243,7 @@ func TestFailedChecksTurnADependencyDown(t *testing.T) {
 		if got := sys.Level(); got != resil.Degraded {
 			t.Errorf("level = %v after three failed checks, want degraded", got)
 		}
-		broken = false
+		broken.Store(false)
 		time.Sleep(time.Minute)
 		if got := sys.Level(); got != resil.Optimal {
 			t.Errorf("level = %v after good checks, want optimal", got)

@@ -1,5 +1,10 @@
 package resil_test
 
-import "log/slog"
+import (
+	"log/slog"
+	"runtime"
+)
 
 var quiet = slog.New(slog.DiscardHandler)
+
+func goexit() { runtime.Goexit() }
