@@ -161,6 +161,9 @@ func inject[T any](s *call, a *arm, do func(context.Context) (T, error)) (v T, e
 	if after != nil {
 		err = after(err)
 	}
+	if err == nil {
+		v = injectResult(a.ctx, i, s.c.method.dep.name, s.c.method.spec.Name, v)
+	}
 	return v, err
 }
 
