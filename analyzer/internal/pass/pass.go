@@ -7,10 +7,12 @@ import (
 	"encoding/gob"
 	"fmt"
 	"go/ast"
+	"go/build"
 	"go/token"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -77,6 +79,9 @@ func Resolved(made func() (*engine.Engine, error)) *analysis.Analyzer {
 // Run summarizes the package of p for its importers and returns the findings of
 // the rules that follow calls.
 func Run(p *analysis.Pass, e *engine.Engine, u *finding.Unit) (Findings, error) {
+	if foreign(p) {
+		return nil, nil
+	}
 	var broken error
 	deps := dependencies(p)
 	dep := func(path string) *summary.Package {
@@ -99,6 +104,21 @@ func Run(p *analysis.Pass, e *engine.Engine, u *finding.Unit) (Findings, error) 
 	}
 	res := e.Resolve([]*summary.Package{s}, dep, false)
 	return Findings(e.Exclude(res.Findings, nil)), broken
+}
+
+// foreign reports whether the package is not our own code, but of the standard
+// library or of a module at a version: the catalogue knows what there is to know
+// of it. Drivers hand it over all the same, because the analyzer has facts.
+func foreign(p *analysis.Pass) bool {
+	// Some drivers give an empty module where there is none.
+	if p.Module != nil && p.Module.Path != "" {
+		return p.Module.Version != ""
+	}
+	if first, _, _ := strings.Cut(p.Pkg.Path(), "/"); strings.Contains(first, ".") || len(p.Files) == 0 {
+		return false
+	}
+	root := build.Default.GOROOT
+	return root == "" || strings.HasPrefix(p.Fset.Position(p.Files[0].FileStart).Filename, filepath.Join(root, "src")+string(filepath.Separator))
 }
 
 // dependencies returns a function that decodes the summaries of imported
