@@ -70,14 +70,21 @@ func (s *System) addCheck(dependency, name string, check func(context.Context) e
 	return nil
 }
 
-// checkDone follows a health check. A good one is a good probe while the level
-// lets no real call probe.
+// checkDone follows a health check. A good one is a good probe where no real
+// call probes: because the level lets none pass, or because none has come
+// although it could. Without the latter a service without traffic would not
+// recover.
 func (s *System) checkDone(r health.Result) {
 	d := s.find(r.Dependency)
 	d.checkDone(r)
-	if r.Err == nil && !d.mayCall(s.Level()) {
-		d.breaker.Check(mono.Now(), true)
+	if r.Err != nil {
+		return
 	}
+	var grace time.Duration
+	if d.mayCall(s.Level()) {
+		grace = s.config.Health.Every / 2
+	}
+	d.breaker.Check(mono.Now(), true, grace)
 }
 
 func (d *dependency) checkDone(r health.Result) {

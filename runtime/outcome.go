@@ -72,6 +72,7 @@ func (e Explanation) Degraded() bool { return e.Strategy != 0 }
 // Answers collects what the guards under one context did. It is safe for
 // concurrent use.
 type Answers struct {
+	outer *Answers // the record of the context this one's was made from; nil = none
 	mu    sync.Mutex
 	calls []Explanation // guarded by mu
 }
@@ -107,11 +108,14 @@ func (a *Answers) Calls() []Explanation {
 	return append([]Explanation(nil), a.calls...)
 }
 
+// add leaves e in a and in the records around it.
 func (a *Answers) add(e Explanation) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.calls) < maxAnswers {
-		a.calls = append(a.calls, e)
+	for ; a != nil; a = a.outer {
+		a.mu.Lock()
+		if len(a.calls) < maxAnswers {
+			a.calls = append(a.calls, e)
+		}
+		a.mu.Unlock()
 	}
 }
 
@@ -124,14 +128,10 @@ type answersKey struct{}
 //	ctx, out := resil.WithOutcome(ctx)
 //	price, err := prices.Price(ctx, sku)
 //	if out.Degraded() { ... }
+//
+// A record inside another does not hide calls from the outer one.
 func WithOutcome(ctx context.Context) (context.Context, *Answers) {
-	a := new(Answers)
+	outer, _ := ctx.Value(answersKey{}).(*Answers)
+	a := &Answers{outer: outer}
 	return context.WithValue(ctx, answersKey{}, a), a
-}
-
-// record leaves e in the record of ctx, if it has one.
-func record(ctx context.Context, e Explanation) {
-	if a, ok := ctx.Value(answersKey{}).(*Answers); ok {
-		a.add(e)
-	}
 }

@@ -144,6 +144,7 @@ type round struct {
 	good, bad      int
 	neutral        int
 	hungAt, nextAt mono.Time // valid while out > 0; no probe before
+	lastAt         mono.Time // of the last probe let in
 }
 
 type ramp struct {
@@ -249,6 +250,7 @@ func (b *Breaker) admit(now mono.Time) (Token, bool) {
 		r.hungAt = now + b.cfg.Round
 	}
 	r.out++
+	r.lastAt = now
 	return b.token(probe), true
 }
 

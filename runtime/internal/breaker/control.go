@@ -1,6 +1,8 @@
 package breaker
 
 import (
+	"time"
+
 	"github.com/resilgo/resil/runtime/internal/mono"
 )
 
@@ -153,9 +155,10 @@ func (b *Breaker) replace() {
 }
 
 // Check counts a good or failed health check as a probe, if the breaker would
-// let one in.
-func (b *Breaker) Check(now mono.Time, good bool) {
-	if b.State() == Closed || !b.Ready(now) {
+// let one in and no call has come for it within grace: real calls tell more
+// than a check does.
+func (b *Breaker) Check(now mono.Time, good bool, grace time.Duration) {
+	if b.State() == Closed || !b.Ready(now) || !b.waited(now, grace) {
 		return
 	}
 	t, ok := b.Enter(now)
@@ -167,4 +170,14 @@ func (b *Breaker) Check(now mono.Time, good bool) {
 		v = Success
 	}
 	b.Done(t, v, false)
+}
+
+// waited reports whether the breaker has waited in vain for a probe for d.
+func (b *Breaker) waited(now mono.Time, d time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state == HalfOpen {
+		return now >= b.round.lastAt+d
+	}
+	return now >= mono.Time(b.until.Load())+d
 }

@@ -1,0 +1,74 @@
+package resil_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	resil "github.com/resilgo/resil/runtime"
+)
+
+// A service without traffic, or with nothing but calls that its level sheds,
+// recovers by its health checks alone.
+func TestHealthChecksAloneRecover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := newSystem(t, resil.Config{})
+		write := sys.Dependency("db", resil.Critical, resil.Write, resil.Operation("Put"), resil.Breaker{Failures: 3})
+		sys.Dependency("db", resil.Read, resil.Operation("Get"))
+		down := errors.New("down")
+		err := down
+		if e := sys.AddCheck("db", func(context.Context) error { return err }); e != nil {
+			t.Fatal(e)
+		}
+		if e := sys.Start(t.Context()); e != nil {
+			t.Fatal(e)
+		}
+		defer sys.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the test is over
+		for range 3 {
+			_, _ = resil.Do(t.Context(), write, func(context.Context) (int, error) { return 0, down })
+		}
+		time.Sleep(time.Hour)
+		if sys.Level() != resil.Minimal {
+			t.Fatalf("level %s while the database is down; want minimal", sys.Level())
+		}
+		err = nil
+		time.Sleep(2 * time.Minute)
+		if sys.Level() != resil.Optimal {
+			t.Errorf("level %s two minutes after the database is back; want optimal: %+v", sys.Level(), sys.Status().Dependencies)
+		}
+	})
+}
+
+func TestRealCallsProbeBeforeHealthChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := newSystem(t, resil.Config{})
+		down := errors.New("queries fail although pings succeed")
+		db := sys.Dependency("db", resil.Critical, resil.Read, resil.Breaker{Failures: 3})
+		if e := sys.AddCheck("db", func(context.Context) error { return nil }); e != nil {
+			t.Fatal(e)
+		}
+		if e := sys.Start(t.Context()); e != nil {
+			t.Fatal(e)
+		}
+		defer sys.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the test is over
+		for range 600 {
+			_, _ = resil.Do(t.Context(), db, func(context.Context) (int, error) { return 0, down })
+			if sys.Status().Dependencies[0].Breaker == resil.BreakerClosed && sys.Level() != resil.Optimal {
+				t.Fatal("a health check closed the breaker while real calls fail")
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+func TestAnInnerRecordHidesNothingFromTheOuter(t *testing.T) {
+	sys := newSystem(t, resil.Config{})
+	ctx, outer := resil.WithOutcome(t.Context())
+	ctx, inner := resil.WithOutcome(ctx)
+	_, _ = resil.Do(ctx, sys.Dependency("db"), func(context.Context) (int, error) { return 0, errors.New("down") })
+	if len(inner.Calls()) != 1 || len(outer.Calls()) != 1 {
+		t.Errorf("inner record %d calls, outer %d; want one each", len(inner.Calls()), len(outer.Calls()))
+	}
+}
