@@ -152,6 +152,9 @@ func (p *program) verdict(c *call) {
 	}
 }
 
+// short is the callee for messages: "(*http.Client).Do".
+func (c *call) short() string { return c.op.Shown }
+
 // carrier reports whether a guard might be inside the receiver.
 func (p *program) carrier(c *call) bool {
 	return c.op.Recv != 0 && (c.op.Kind == summary.Outbound || c.op.Kind == summary.Interface)
@@ -196,6 +199,8 @@ func (p *program) exclusion(c *call) string {
 	switch {
 	case n.file.Test:
 		return "test file"
+	case n.file.Helper:
+		return "test helper"
 	case generated(n):
 		return "generated file"
 	case catalog.Effect(c.row.Effect) == catalog.Counted:

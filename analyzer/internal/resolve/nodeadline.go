@@ -2,7 +2,6 @@ package resolve
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -63,31 +62,21 @@ func (p *program) boundOf(c *call) bound {
 	return unknownBound
 }
 
+// boundOfContext: endless unless something bounds it on some path; a context
+// from outside the module may have a deadline.
 func (p *program) boundOfContext(v int32) bound {
-	b := unknownBound
+	var endless, limited bool
 	for val := range p.pts[v] {
-		if p.values[val].Kind != summary.ContextValue {
-			continue
-		}
-		switch p.values[val].Bound {
-		case summary.Endless:
-			return unbounded
-		case summary.Limited:
-			b = bounded
-		case summary.Foreign:
-			return p.orEndless(v)
+		if p.values[val].Kind == summary.ContextValue {
+			endless = endless || p.values[val].Bound == summary.Endless
+			limited = limited || p.values[val].Bound == summary.Limited
 		}
 	}
-	return b
-}
-
-// orEndless: a context from outside may have a deadline; one that is made
-// endless has none.
-func (p *program) orEndless(v int32) bound {
-	for val := range p.pts[v] {
-		if p.values[val].Bound == summary.Endless {
-			return unbounded
-		}
+	switch {
+	case limited:
+		return bounded
+	case endless:
+		return unbounded
 	}
 	return unknownBound
 }
@@ -168,25 +157,4 @@ func (p *program) boundOfTx(c *call) bound {
 		}
 	}
 	return b
-}
-
-// short is the callee for messages: "(*http.Client).Do".
-func (c *call) short() string { return shortCallee(c.callee) }
-
-func shortCallee(name string) string {
-	open := ""
-	for strings.HasPrefix(name, "(") || strings.HasPrefix(name, "*") {
-		open += name[:1]
-		name = name[1:]
-	}
-	slash := strings.LastIndexByte(name, '/')
-	if slash < 0 {
-		return open + name
-	}
-	rest := name[slash+1:]
-	// "…/v2.Type": the version says nothing.
-	if first, tail, ok := strings.Cut(rest, "."); ok && len(first) > 1 && first[0] == 'v' && strings.Trim(first[1:], "0123456789") == "" {
-		return open + path.Base(name[:slash]) + "." + tail
-	}
-	return open + rest
 }

@@ -3,6 +3,7 @@ package resolve
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/resilgo/resil/analyzer/internal/catalog"
@@ -27,7 +28,8 @@ type program struct {
 
 	ifaces     map[string]*summary.Iface
 	implements map[string][]*typeInfo    // memo of implementers
-	guards     map[string]*summary.Guard // by interface
+	decorators map[string]*summary.Guard // by decorator type
+	underGuard map[*node]string          // decorators that retry, by what they run
 
 	values []value
 	keys   map[string]int32 // values by key
@@ -120,8 +122,8 @@ func link(in Input) *program {
 		cat: in.Catalog, whole: in.Whole,
 		vars: make(map[string]int32), byID: make(map[string]*node), types: make(map[string]*typeInfo),
 		ifaces: make(map[string]*summary.Iface), implements: make(map[string][]*typeInfo),
-		guards: make(map[string]*summary.Guard),
-		keys:   make(map[string]int32), stored: make(map[int32][]int32), stores: make(map[int32][]stored), fields: make(map[int32][]string), mentioned: make(map[*node]bool),
+		decorators: make(map[string]*summary.Guard),
+		keys:       make(map[string]int32), stored: make(map[int32][]int32), stores: make(map[int32][]stored), fields: make(map[int32][]string), mentioned: make(map[*node]bool),
 		assigned: make(map[int32]bool), guardMemo: make(map[int32]string),
 	}
 	known := make(map[string]bool)
@@ -198,7 +200,7 @@ func (p *program) number(k *pkg) {
 		p.ifaces[k.Ifaces[i].Name] = &k.Ifaces[i]
 	}
 	for i := range k.Guards {
-		p.guards[k.Guards[i].Iface] = &k.Guards[i]
+		p.decorators[k.Guards[i].Decorator] = &k.Guards[i]
 	}
 }
 
@@ -436,14 +438,56 @@ func (p *program) callback(o *op, n *node) {
 		v := n.pkg.vars[param]
 		switch {
 		case v == 0:
-		case o.Row.Timed || o.Row.Dependency == "resil":
+		case o.Row.Timed:
 			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Limited}))
+		case o.Row.Dependency == "resil" && p.limit(o) > 0:
+			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Limited, Seconds: p.limit(o)}))
 		case o.Context != 0:
 			p.flow(v, o.v(o.Context))
 		default:
 			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Foreign}))
 		}
 	}
+}
+
+// limit returns the attempt timeout that a resil guard gives what it runs, in
+// seconds; 0 if none is stated.
+func (p *program) limit(o *op) float64 {
+	if m := p.guardMethod(o.node.top); m != nil {
+		return m.Attempt
+	}
+	if len(o.Args) < 2 {
+		return 0
+	}
+	limit := 0.0
+	seen := make(map[int32]bool)
+	var look func(v int32)
+	look = func(v int32) {
+		for val := range p.pts[v] {
+			if seen[val] {
+				continue
+			}
+			seen[val] = true
+			x := &p.values[val]
+			if strings.HasSuffix(x.Name, "/runtime.Timeout") {
+				for _, s := range x.Set {
+					if _, ns, ok := strings.Cut(s, "="); ok {
+						if n, err := strconv.ParseFloat(ns, 64); err == nil {
+							limit = max(limit, n/1e9)
+						}
+					}
+				}
+				if limit == 0 {
+					limit = 1e9 // stated, but not as a constant
+				}
+			}
+			for _, in := range x.in {
+				look(in)
+			}
+		}
+	}
+	look(o.v(o.Args[1]))
+	return limit
 }
 
 // wrap: a function that a foreign one made is called; what comes out is made

@@ -49,4 +49,10 @@ func Run(in Input) Result {
 var rules = []func(*program, []call) []finding.Finding{
 	unguarded,
 	nodeadline,
+	bypassed,
+	unsaferetry,
+	retrystorm,
+	budget,
+	freshbreaker,
+	fallbackloop,
 }

@@ -70,26 +70,30 @@ type builder struct {
 	at   int32 // index of the current file
 	test bool  // it is a test file
 	fn   *function
+
+	callee string // the function whose arguments are being walked
 }
 
 type funcDir struct{ guarded, outbound string }
 
 // function is the body that is being walked.
 type function struct {
-	index     int32
-	outer     *function
-	sig       *types.Signature
-	id        string
-	lits      int
-	start     token.Pos
-	stmt      ast.Node // innermost simple statement
-	regions   []region
-	blocks    []token.Pos // ends of the open blocks
-	loops     []loop
-	started   []started
-	awaits    []token.Pos // where the function waits for goroutines
-	fresh     []fresh
-	roundTrip bool
+	index      int32
+	outer      *function
+	sig        *types.Signature
+	id         string
+	lits       int
+	start      token.Pos
+	body       ast.Node
+	stmt       ast.Node // innermost simple statement
+	regions    []region
+	blocks     []token.Pos // ends of the open blocks
+	loops      []loop
+	started    []started
+	awaits     []token.Pos // where the function waits for goroutines
+	fresh      []fresh
+	roundTrip  bool
+	idempotent bool // it sets an idempotency key
 }
 
 // started is an op on a goroutine; the function may wait for it further down.
@@ -106,7 +110,7 @@ type region struct {
 }
 
 type loop struct {
-	id       int32
+	node     ast.Stmt
 	retry    bool
 	attempts int
 }
@@ -114,6 +118,7 @@ type loop struct {
 func (b *builder) file(f *ast.File) {
 	name := b.u.Filename(f)
 	file := File{Name: name, Test: b.u.IsTest(f), Generated: b.u.IsGenerated(f)}
+	file.Helper = !file.Test && slices.ContainsFunc(f.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` })
 	file.Resil = file.Generated && isResil(f)
 	b.out.Files = append(b.out.Files, file)
 	lines := make(map[int]string)
@@ -218,7 +223,9 @@ func (b *builder) funcDecl(d *ast.FuncDecl) {
 	}
 	b.open(f, sig, d.Pos())
 	b.fn.roundTrip = f.Method == "RoundTrip"
+	b.fn.body = d.Body
 	b.block(d.Body)
+	b.settleFresh(d.Body)
 	b.close()
 }
 
@@ -243,9 +250,6 @@ func (b *builder) close() {
 	ops := b.out.Funcs[fn.index].Ops
 	for _, g := range fn.started {
 		ops[g.op].Go = !slices.ContainsFunc(fn.awaits, func(at token.Pos) bool { return at > g.at })
-	}
-	for _, fr := range fn.fresh {
-		b.out.Fresh = append(b.out.Fresh, fr.Fresh)
 	}
 	b.fn = fn.outer
 }
@@ -338,15 +342,14 @@ func (b *builder) op(o Op) int {
 	if o.Region == "" {
 		o.Region = b.region(o.Pos)
 	}
-	if n := len(b.fn.loops); n > 0 {
-		l := b.fn.loops[n-1]
-		o.Loop = l.id
+	if len(b.fn.loops) > 0 {
 		for _, l := range b.fn.loops {
 			if l.retry {
 				o.Retry, o.Attempts = true, max(o.Attempts, l.attempts)
 			}
 		}
 	}
+	o.Keyed = b.keyed()
 	f.Ops = append(f.Ops, o)
 	return len(f.Ops) - 1
 }

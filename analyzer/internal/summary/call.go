@@ -81,7 +81,10 @@ func (b *builder) namedCall(e *ast.CallExpr, name ast.Node, sel *ast.SelectorExp
 			}
 		}
 	}
+	outer := b.callee
+	b.callee = fn.Origin().FullName()
 	c.args = b.arguments(c.sig, c.exprs)
+	b.callee = outer
 	return b.invoke(c)
 }
 
@@ -207,7 +210,7 @@ func (b *builder) dynamic(e *ast.CallExpr, fun ast.Expr, sig *types.Signature) [
 	}
 	results := b.results(sig)
 	b.op(Op{
-		Kind: Dynamic, Pos: b.pos(name), Callee: types.ExprString(shortExpr(fun)), Recv: recv,
+		Kind: Dynamic, Pos: b.pos(name), Callee: types.ExprString(shortExpr(fun)), Shown: types.ExprString(shortExpr(fun)), Recv: recv,
 		Args: args, Results: results, Context: contextArg(sig, args),
 	})
 	return results
@@ -251,7 +254,7 @@ func (b *builder) invoke(c site) []Var {
 		c.sig = c.fn.Signature()
 	}
 	fn := c.fn.Origin()
-	op := Op{Pos: b.pos(c.name), Callee: fn.FullName(), Recv: c.recv, Args: c.args, Context: contextArg(c.sig, c.args)}
+	op := Op{Pos: b.pos(c.name), Callee: fn.FullName(), Shown: shown(fn, c.through), Recv: c.recv, Args: c.args, Context: contextArg(c.sig, c.args)}
 	op.Reader = b.takesReader(c)
 	if name := b.outboundName(fn); name != "" {
 		op.Kind, op.Row = Outbound, Row{Effect: uint8(catalog.Call), Dependency: name}
@@ -280,11 +283,14 @@ func (b *builder) invoke(c site) []Var {
 		op.Middle = fn.Name() == "RoundTrip" && b.fn.roundTrip
 		b.op(op)
 		return b.object(c, "")
+	case isStubMaker(fn):
+		return b.object(c, "") // whatever guards the connection guards the stub
 	case b.inModule(fn.Pkg()):
 		op.Kind, op.Callee, op.Results = Static, b.id(fn), b.results(c.sig)
 		b.op(op)
 		return op.Results
 	}
+	b.noteKey(c)
 	b.mutate(c)
 	b.extern(c, op)
 	return b.object(c, "")
@@ -302,6 +308,30 @@ func (b *builder) mutate(c site) {
 		}
 		b.out.Stores = append(b.out.Stores, Store{Base: c.recv, Src: a, Field: c.fn.Name()})
 	}
+}
+
+// shown is the name of a function for people: by the type that it is called
+// on, when the declaring one is an embedded detail.
+func shown(fn *types.Func, through types.Type) string {
+	recv := fn.Signature().Recv()
+	if recv == nil {
+		return fn.Pkg().Name() + "." + fn.Name()
+	}
+	t := recv.Type()
+	if n := namedOf(t); n == nil || !n.Obj().Exported() {
+		if through != nil && namedOf(through) != nil {
+			t = through
+		}
+	}
+	n := namedOf(t)
+	if n == nil || n.Obj().Pkg() == nil {
+		return fn.Name()
+	}
+	star := ""
+	if _, ok := types.Unalias(t).(*types.Pointer); ok {
+		star = "*"
+	}
+	return "(" + star + n.Obj().Pkg().Name() + "." + n.Obj().Name() + ")." + fn.Name()
 }
 
 // outboundName returns the name that //resil:outbound gives a function.
@@ -373,6 +403,23 @@ func stubRow(fn *types.Func, through types.Type) *catalog.Row {
 	return nil
 }
 
+// isStubMaker recognises the constructors of generated RPC clients by what
+// they are given.
+func isStubMaker(fn *types.Func) bool {
+	sig := fn.Signature()
+	if sig.Recv() != nil || sig.Results().Len() != 1 || !isInterface(sig.Results().At(0).Type()) || !strings.HasPrefix(fn.Name(), "New") {
+		return false
+	}
+	for v := range sig.Params().Variables() {
+		t := element(v.Type())
+		if isType(t, "google.golang.org/grpc", "ClientConnInterface") || isType(t, "google.golang.org/grpc", "ClientConn") ||
+			isType(t, "connectrpc.com/connect", "ClientOption") || isType(t, "github.com/twitchtv/twirp", "ClientOption") {
+			return true
+		}
+	}
+	return false
+}
+
 var (
 	grpcStub    = &catalog.Row{Effect: catalog.Call, Dependency: "grpc"}
 	connectStub = &catalog.Row{Effect: catalog.Call, Dependency: "connect"}
@@ -417,7 +464,6 @@ func (b *builder) special(c site, op Op, row *catalog.Row) []Var {
 		op.Kind = Extern
 		op.Attempts = b.attempts(c, row)
 		b.op(op)
-		b.useFresh(c)
 	case catalog.Async:
 		op.Kind = Extern
 		home := b.group(c)
@@ -433,10 +479,10 @@ func (b *builder) special(c site, op Op, row *catalog.Row) []Var {
 	case catalog.Region:
 		op.Kind = Extern
 		b.op(op)
-		b.useFresh(c)
 		b.fn.regions = append(b.fn.regions, region{guard: row.Dependency, from: c.node.End()})
 	case catalog.Breaker:
-		b.noteFresh(c, row)
+		b.noteFresh(c)
+		return b.object(c, row.Dependency)
 	case catalog.Guarding:
 		return b.object(c, row.Dependency)
 	}
@@ -557,7 +603,7 @@ func (b *builder) object(c site, guard string) []Var {
 				o.In = append(o.In, a)
 			}
 		}
-		if c.exprs != nil {
+		if _, ok := c.node.(*ast.CallExpr); ok {
 			o.Set = append(o.Set, b.statedArgs(c)...)
 		}
 		b.bind(v, o)
@@ -714,7 +760,7 @@ var attemptOptions = map[string]bool{"Attempts": true, "WithMaxRetries": true, "
 
 // writes reports whether a call is certainly not idempotent.
 func (b *builder) writes(c site, row Row) bool {
-	if !row.Write {
+	if !row.Write || b.keyed() {
 		return false
 	}
 	if row.Dependency != "sql" && row.Dependency != "postgres" {
@@ -731,10 +777,41 @@ func (b *builder) writes(c site, row Row) bool {
 	return false
 }
 
+// keyed reports whether the function sets an idempotency key.
+func (b *builder) keyed() bool {
+	for fn := b.fn; fn != nil; fn = fn.outer {
+		if fn.idempotent {
+			return true
+		}
+	}
+	return false
+}
+
+// noteKey notes that a request header with an idempotency key is set.
+func (b *builder) noteKey(c site) {
+	if c.fn.Name() != "Set" && c.fn.Name() != "Add" || len(c.exprs) == 0 {
+		return
+	}
+	if tv := b.u.Info.Types[c.exprs[0]]; tv.Value != nil && tv.Value.Kind() == constant.String &&
+		strings.Contains(strings.ToLower(constant.StringVal(tv.Value)), "idempoten") {
+		b.fn.idempotent = true
+	}
+}
+
 // takesReader reports whether a call passes a reader that was made outside the
-// innermost literal: a second attempt would find it empty.
+// innermost literal or retry loop: a second attempt would find it empty.
 func (b *builder) takesReader(c site) bool {
-	if b.fn == nil || b.fn.outer == nil {
+	var again ast.Node // what is run again
+	start := token.NoPos
+	if b.fn.outer != nil {
+		start, again = b.fn.start, b.fn.body
+	}
+	for _, l := range b.fn.loops {
+		if l.retry {
+			start, again = l.node.Pos(), l.node
+		}
+	}
+	if again == nil {
 		return false
 	}
 	for _, e := range c.exprs {
@@ -743,11 +820,33 @@ func (b *builder) takesReader(c site) bool {
 			continue
 		}
 		obj, ok := b.u.Info.Uses[id].(*types.Var)
-		if ok && obj.Pos() < b.fn.start && isReader(obj.Type()) {
+		if ok && obj.Pos() < start && isReader(obj.Type()) && !b.rewound(again, obj) {
 			return true
 		}
 	}
 	return false
+}
+
+// rewound reports whether a reader is made anew, or set to its start, in what
+// is run again.
+func (b *builder) rewound(n ast.Node, obj *types.Var) bool {
+	found := false
+	ast.Inspect(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			for _, l := range n.Lhs {
+				if id, ok := l.(*ast.Ident); ok && b.u.Info.Uses[id] == obj {
+					found = true
+				}
+			}
+		case *ast.SelectorExpr:
+			if id, ok := n.X.(*ast.Ident); ok && b.u.Info.Uses[id] == obj && (n.Sel.Name == "Seek" || n.Sel.Name == "Reset") {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
 }
 
 func isReader(t types.Type) bool {
@@ -758,7 +857,7 @@ func isReader(t types.Type) bool {
 // enterLoop opens a loop.
 func (b *builder) enterLoop(s ast.Stmt, body *ast.BlockStmt) {
 	retry, attempts := b.retryLoop(s, body)
-	b.fn.loops = append(b.fn.loops, loop{id: int32(s.Pos()), retry: retry, attempts: attempts})
+	b.fn.loops = append(b.fn.loops, loop{node: s, retry: retry, attempts: attempts})
 }
 
 // retryLoop recognises a loop that tries again when an error came back: it

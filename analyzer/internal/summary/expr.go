@@ -115,8 +115,9 @@ func (b *builder) literal(e *ast.FuncLit) Var {
 	outer.lits++
 	id := outer.id + "$" + strconv.Itoa(outer.lits)
 	b.open(Func{ID: id, Name: b.out.Funcs[outer.index].Name, Pos: b.pos(e.Type), Outer: outer.index, Handler: isHandler(sig)}, sig, e.Pos())
-	b.fn.roundTrip = outer.roundTrip
+	b.fn.roundTrip, b.fn.body = outer.roundTrip, e.Body
 	b.block(e.Body)
+	b.settleFresh(e.Body)
 	b.close()
 	v := b.temp()
 	b.bind(v, Value{Kind: FuncValue, Name: id})
@@ -188,7 +189,7 @@ func (b *builder) literalField(u *types.Struct, i int, x ast.Expr) (*types.Var, 
 // foreignLiteral makes an object of a literal of a foreign type:
 // &http.Client{Transport: t, Timeout: d}.
 func (b *builder) foreignLiteral(e *ast.CompositeLit, n *types.Named, u *types.Struct) Var {
-	o := Value{Kind: ObjectValue, Name: typeName(n), ID: b.objectID(e), Made: b.pos(e.Type)}
+	o := Value{Kind: ObjectValue, Name: typeName(n), ID: b.objectID(e), Made: b.pos(e)}
 	for i, x := range e.Elts {
 		field, value := b.literalField(u, i, x)
 		if field == nil {
@@ -229,7 +230,9 @@ func (b *builder) objectID(e ast.Node) string {
 
 // value walks e and returns the variable of its value as type t.
 func (b *builder) value(e ast.Expr, t types.Type) Var {
-	return b.as(b.expr(e), b.typeOf(e), t)
+	v := b.as(b.expr(e), b.typeOf(e), t)
+	b.handOver(v, t, e)
+	return v
 }
 
 // as returns the variable of a value of type from, held in v, as type to.

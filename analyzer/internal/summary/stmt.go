@@ -377,6 +377,25 @@ func (b *builder) target(e ast.Expr) Var {
 func (b *builder) assign(dst Var, t types.Type, e ast.Expr) {
 	v := b.expr(e)
 	b.convert(dst, t, v, b.typeOf(e))
+	b.handOver(dst, t, e)
+}
+
+// handOver notes that a value of a concrete type becomes a named interface.
+func (b *builder) handOver(dst Var, to types.Type, e ast.Expr) {
+	if dst == 0 || to == nil || b.test {
+		return
+	}
+	i, from := namedOf(to), b.typeOf(e)
+	if i == nil || !isInterface(i) || i.Obj().Pkg() == nil || from == nil || isInterface(from) {
+		return
+	}
+	n := namedOf(from)
+	if n == nil || n.Obj().Pkg() == nil {
+		return
+	}
+	b.out.Handed = append(b.out.Handed, Handed{
+		Func: b.fn.index, Pos: b.pos(e), Dst: dst, Type: typeName(n), Iface: typeName(i), Callee: b.callee,
+	})
 }
 
 // convert lets src of type from flow into dst of type to. A concrete type that

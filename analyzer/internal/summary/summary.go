@@ -20,10 +20,11 @@ type Package struct {
 	Flows  []Flow
 	Values []Binding
 	Stores []Store
-	Types  []Type  // method tables: types of this package, and foreign ones that become interfaces here
-	Ifaces []Iface // interfaces of this package that have methods
-	Guards []Guard // interfaces with a guard directive
-	Fresh  []Fresh // breakers made
+	Types  []Type   // method tables: types of this package, and foreign ones that become interfaces here
+	Ifaces []Iface  // interfaces of this package that have methods
+	Guards []Guard  // interfaces with a guard directive
+	Fresh  []Fresh  // breakers made
+	Handed []Handed // values handed over as a named interface
 }
 
 // Empty reports whether nothing in the package can matter to an importer.
@@ -35,6 +36,7 @@ func (p *Package) Empty() bool {
 type File struct {
 	Name      string // as the file set gives it
 	Test      bool
+	Helper    bool // imports testing, without being a test file
 	Generated bool // by any tool
 	Resil     bool // by resilgen
 }
@@ -95,6 +97,7 @@ type Op struct {
 	Kind    OpKind
 	Pos     Pos    // of the method's name
 	Callee  string // Static: Func.ID; else the full name of the function
+	Shown   string // the function for people: "(*http.Client).Do"
 	Method  string // Interface: the method's name
 	Iface   string // Interface: name of the interface type, "pkg.Name"
 	Recv    Var    // receiver, or the function value
@@ -107,12 +110,12 @@ type Op struct {
 	Go       bool   // on a goroutine that nobody waits for in this function
 	Home     int32  // 1 + index of the function that waits for it, if it is not this one
 	Deferred bool
-	Loop     int32 // 1 + index in Loops of the innermost loop in this body, 0 = none
-	Retry    bool  // in a hand-written retry loop
-	Middle   bool  // a RoundTripper calls the next one
-	Write    bool  // with its arguments, certainly not idempotent
-	Reader   bool  // passes a reader made outside the innermost function literal
-	Attempts int   // stated attempts of a retry helper or policy, 0 = unknown
+	Retry    bool // in a hand-written retry loop
+	Middle   bool // a RoundTripper calls the next one
+	Write    bool // with its arguments, certainly not idempotent
+	Keyed    bool // the function sets an idempotency key
+	Reader   bool // passes a reader made outside the innermost function literal
+	Attempts int  // stated attempts of a retry helper or policy, 0 = unknown
 }
 
 // Row is what the catalogue says of a call.
@@ -213,16 +216,29 @@ type Iface struct {
 
 // Guard is an interface with a guard directive.
 type Guard struct {
-	Iface      string // "pkg.Name"
-	Decorator  string // "pkg.GuardedName"
-	Dependency string
-	Methods    []GuardMethod
+	Iface       string // "pkg.Name"
+	Aliased     string // the type behind it, if it is an alias; else Iface
+	Decorator   string // "pkg.GuardedName"
+	Constructor string // "pkg.NewGuardedName"
+	Dependency  string
+	Methods     []GuardMethod
+}
+
+// Handed is the place where a value of a concrete type becomes an interface.
+type Handed struct {
+	Func   int32 // index in Funcs
+	Pos    Pos
+	Dst    Var
+	Type   string // "pkg.Name"
+	Iface  string
+	Callee string // Func.ID or full name of the function it is an argument of, "" = none
 }
 
 // GuardMethod is a method of a guarded interface.
 type GuardMethod struct {
 	Name       string
 	Plain      bool
+	Health     bool    // the probe
 	Write      bool    // marked write
 	Idempotent bool    // marked read or idempotent
 	Attempts   int     // of its retry, 1 = none
@@ -241,9 +257,9 @@ type Fallback struct {
 type Fresh struct {
 	Func  int32 // index in Funcs
 	Pos   Pos
-	Name  string // full name of the constructor
-	Guard string
-	Used  bool // it runs something in the same function
-	Kept  bool // it may outlive the call of the function
-	Loop  bool // made in a loop
+	Name  string // of the constructor, for people
+	Full  string // its full name
+	Used  bool   // it runs something in the function that makes it, by itself or in a literal
+	Kept  bool   // it may outlive the call of the function
+	Loops bool   // the function uses it in a loop that it was not made in
 }

@@ -262,6 +262,3 @@ func (b *builder) suspects(i *types.Interface) []*types.Package {
 	}
 	return pkgs
 }
-
-// guards adds the interfaces with a guard directive.
-func (b *builder) guards() {}
