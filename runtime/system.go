@@ -192,13 +192,12 @@ func (s *System) Close(ctx context.Context) error {
 	s.mu.Lock()
 	first := !s.closed
 	s.closed = true
-	started := s.started
 	s.mu.Unlock()
 	s.live(false)
 	var errs []error
 	if first {
 		errs = append(errs, s.checks.Close(ctx))
-		if s.store != nil && started {
+		if s.store != nil {
 			errs = append(errs, s.store.Close(ctx))
 		}
 	}
