@@ -115,14 +115,19 @@ func (c *command) analyze() (int, error) {
 			return 0, err
 		}
 	}
-	res, err := driver.Module{
-		Patterns: c.set.Args(),
-		Tags:     c.tags,
-		Tests:    c.tests || c.report != "",
-		Engine:   eng,
-	}.Analyze(context.Background())
-	if err != nil {
-		return 0, err
+	var res driver.Result
+	for _, t := range targets(c.dir, c.set.Args()) {
+		of, err := driver.Module{
+			Dir:      t.dir,
+			Patterns: t.patterns,
+			Tags:     c.tags,
+			Tests:    c.tests || c.report != "",
+			Engine:   eng,
+		}.Analyze(context.Background())
+		if err != nil {
+			return 0, err
+		}
+		res.Add(of)
 	}
 	findings := c.wanted(res.Findings)
 	problems := res.Problems

@@ -153,14 +153,3 @@ func (l listing) named(p *listed) bool {
 	}
 	return false
 }
-
-// namesFiles reports whether the arguments are Go files instead of packages.
-// The go command takes no other pattern beside them.
-func namesFiles(patterns []string) bool {
-	for _, p := range patterns {
-		if strings.HasSuffix(p, ".go") {
-			return true
-		}
-	}
-	return false
-}

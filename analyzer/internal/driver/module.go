@@ -26,7 +26,7 @@ import (
 // Module describes a run over a whole module.
 type Module struct {
 	Dir      string   // where patterns are resolved; empty is the working directory
-	Patterns []string // packages or Go files to report on; empty is "."
+	Patterns []string // packages to report on; empty is "."
 	Tags     string   // build tags, separated by commas
 	Tests    bool     // look at _test.go files too
 	Engine   *engine.Engine
@@ -41,6 +41,14 @@ type Result struct {
 	// Awaiting are type errors that say no more than that resilgen has not run:
 	// the rule stalegen has a finding for each.
 	Awaiting []error
+}
+
+// Add adds what another run found.
+func (r *Result) Add(other *Result) {
+	r.Findings = append(r.Findings, other.Findings...)
+	r.Calls = append(r.Calls, other.Calls...)
+	r.Problems = append(r.Problems, other.Problems...)
+	r.Awaiting = append(r.Awaiting, other.Awaiting...)
 }
 
 // Analyze loads the packages that the patterns name together with the rest of
@@ -92,7 +100,7 @@ func (m Module) listing() (listing, error) {
 	}
 	root := config.ModuleRoot(dir)
 	all := root == dir && slices.Contains(l.Patterns, "./...")
-	if root != "" && !all && !namesFiles(l.Patterns) {
+	if root != "" && !all {
 		l.Whole = root
 	}
 	return l, nil

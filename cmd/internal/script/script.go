@@ -66,6 +66,9 @@ func Main(m *testing.M, commands map[string]func() int) {
 // binDir holds the commands, each a link to the test binary.
 var binDir string
 
+// Command returns the path of one of the commands that Main was given.
+func Command(name string) string { return filepath.Join(binDir, name) }
+
 func install(bin string, commands map[string]func() int) error {
 	self, err := os.Executable()
 	if err != nil {

@@ -1,0 +1,23 @@
+// Package fetch is an in-house wrapper.
+package fetch
+
+import "net"
+
+// Page is called by main without a guard.
+func Page() error {
+	conn, err := net.Dial("tcp", "pages.example.com:80")
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// Image is called by nobody in this module. A caller that is not in sight may
+// guard it.
+func Image() error {
+	conn, err := (&net.Dialer{Timeout: 1}).Dial("tcp", "images.example.com:80")
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}

@@ -1,0 +1,6 @@
+package fetch
+
+// resil:guard stock
+type Stock interface {
+	Left(sku string) (int, error)
+}
