@@ -53,7 +53,7 @@ func pinned(name string) func(context.Context) (string, error) {
 // credential is the user to run as, nil for the one we are.
 func (r recipe) credential() (*syscall.Credential, error) {
 	if r.user == "" || os.Geteuid() != 0 {
-		return nil, nil //nolint:nilnil // no credential is what SysProcAttr calls "ourselves"
+		return nil, nil
 	}
 	account, err := user.Lookup(r.user)
 	if err != nil {
