@@ -135,6 +135,7 @@ func (s *scope) markMethod(m *Method, said []marking) {
 			continue
 		case directive.VerbRead, directive.VerbWrite:
 			continue // kind has noted the one that counts
+		default: // a policy, not a mark
 		}
 		m.Marks = append(m.Marks, k.line)
 	}

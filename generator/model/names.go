@@ -4,27 +4,18 @@ import (
 	"go/ast"
 	"go/token"
 	"strconv"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/resilgo/resil/generator/output"
 )
 
 // name chooses the names of what is generated for an interface. A name that
 // is taken is a problem at the guard, never silently avoided: users write these
 // names in their own code.
 func (b *builder) name(i *Interface) {
-	upper := capitalise(i.Name)
-	if token.IsExported(i.Name) {
-		i.Decorator, i.Constructor, i.FallbackType = "Guarded"+upper, "NewGuarded"+upper, i.Name+"Fallback"
-	} else {
-		i.Decorator, i.Constructor, i.FallbackType = "guarded"+upper, "newGuarded"+upper, i.Name+"Fallback"
-	}
+	names := output.NamesFor(i.Name)
+	i.Decorator, i.Constructor, i.FallbackType = names.Decorator, names.Constructor, names.Fallback
 	b.reserve(i, i.Decorator)
 	b.reserve(i, i.Constructor)
-}
-
-func capitalise(s string) string {
-	r, n := utf8.DecodeRuneInString(s)
-	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 func (b *builder) reserve(i *Interface, name string) {
