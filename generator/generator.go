@@ -31,22 +31,26 @@ type Options struct {
 	Shortcut bool
 }
 
-// Result is what a generation found and would write.
-type Result struct {
+// Findings is what there is to tell about the input.
+type Findings struct {
+	Problems []Message // errors, sorted; with one of them nothing is generated
+	Notes    []Message // what the author should know, sorted
+}
+
+// Model is what the directives of packages say; reports are made of it.
+type Model struct {
+	Findings
 	Fset     *token.FileSet
 	Packages []*model.Package // with at least one guard, but for tests; sorted by folder
+}
 
-	// Dependencies are what the packages of an ordinary build state together;
-	// those of tests and of other systems are left out.
-	Dependencies []*model.Dependency
-
-	Problems []Message      // errors of the input, sorted; with one of them there are no changes
-	Notes    []Message      // what the author should know, sorted
-	Files    []File         // everything generated, sorted by path
-	Changes  []*emit.Change // what on disk differs, sorted by path
-
-	Unchanged  bool // see [Options.Shortcut]
-	Interfaces int  // guarded ones, tests included
+// Result is what a generation would write.
+type Result struct {
+	Findings
+	Files      []File         // everything generated, sorted by path
+	Changes    []*emit.Change // what on disk differs, sorted by path
+	Interfaces int            // guarded ones, tests included
+	Unchanged  bool           // see [Options.Shortcut]
 
 	manifest *manifest.Manifest
 	sources  []string
@@ -79,21 +83,43 @@ func Generate(opts Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{loaded: loaded, res: &Result{Fset: loaded.Fset, manifest: known, sources: loaded.Sources}}
+	g := &generation{loaded: loaded}
 	g.model()
 	g.check()
-	if len(g.res.Problems) == 0 {
-		if err := g.render(); err != nil {
+	res := &Result{manifest: known, sources: loaded.Sources, Interfaces: g.interfaces()}
+	if len(g.Problems) == 0 {
+		if res.Files, err = g.render(); err != nil {
 			return nil, err
 		}
-		if err := g.compare(); err != nil {
+		if res.Changes, err = g.compare(res.Files); err != nil {
 			return nil, err
-		}
-		if len(g.res.Problems)+len(g.res.Changes) == 0 {
-			g.res.remember()
 		}
 	}
-	return g.res, nil
+	if res.Findings = g.findings(); len(res.Problems) > 0 {
+		res.Changes = nil
+	} else if len(res.Changes) == 0 {
+		res.remember()
+	}
+	return res, nil
+}
+
+// Load finds the guards of the packages that match, for reports. Its error is
+// that of [Generate].
+func Load(opts Options) (*Model, error) {
+	loaded, err := load.Load(load.Options{Dir: opts.Dir, Env: opts.Env, Patterns: opts.Patterns})
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{loaded: loaded}
+	g.model()
+	g.check()
+	m := &Model{Findings: g.findings(), Fset: loaded.Fset}
+	for i, u := range loaded.Units {
+		if len(g.models[i].Files) > 0 && !u.Tests {
+			m.Packages = append(m.Packages, g.models[i])
+		}
+	}
+	return m, nil
 }
 
 // Write brings the changes of a result to disk. interrupted is asked between
@@ -109,39 +135,50 @@ func (r *Result) Write(interrupted func() error) error {
 	return nil
 }
 
-// generation is the state of one Generate.
+// generation is the state of one run through the stages.
 type generation struct {
+	Findings
 	loaded *load.Result
-	res    *Result
-	models []*model.Package // by unit
+	models []*model.Package // by unit, with the files that the unit is to be generated for
 }
 
-// model makes the model of every unit and keeps of it what the unit is to be
-// generated for.
+// model makes the model of every unit.
 func (g *generation) model() {
 	for _, p := range g.loaded.Problems {
 		g.problem(p.Pos, p.Message)
 	}
 	for _, u := range g.loaded.Units {
+		u.Check()
 		res := model.Build(model.Input{Fset: g.loaded.Fset, Files: u.Files, Pkg: u.Types, Info: u.Info, Import: u.Import})
+		u.Info = nil // only the model needs it
 		pkg := *res.Package
 		pkg.Files = slices.DeleteFunc(slices.Clone(pkg.Files), func(f *model.File) bool { return !slices.Contains(u.Targets, f.Syntax) })
 		g.models = append(g.models, &pkg)
-		for _, f := range pkg.Files {
-			g.res.Interfaces += len(f.Interfaces)
-		}
-		if len(pkg.Files) > 0 && !u.Tests {
-			g.res.Packages = append(g.res.Packages, &pkg)
-		}
 		for _, p := range res.Problems {
 			g.problem(g.position(p.Pos), p.Message)
 		}
 		for _, n := range res.Notes {
 			if targets(u, n.Pos) {
-				g.res.Notes = append(g.res.Notes, Message{g.position(n.Pos), n.Message})
+				g.Notes = append(g.Notes, Message{g.position(n.Pos), n.Message})
 			}
 		}
 	}
+}
+
+// interfaces counts the guarded interfaces.
+func (g *generation) interfaces() int {
+	n := 0
+	for _, p := range g.models {
+		for _, f := range p.Files {
+			n += len(f.Interfaces)
+		}
+	}
+	return n
+}
+
+// findings returns what there is to tell, in order and each once.
+func (g *generation) findings() Findings {
+	return Findings{Problems: inOrder(g.Problems), Notes: inOrder(g.Notes)}
 }
 
 // targets reports whether a place is in a file that the unit is to be
@@ -155,7 +192,7 @@ func targets(u *load.Unit, pos token.Pos) bool {
 	return false
 }
 
-// check finds what no single package shows and sorts what there is to tell.
+// check finds what the model of a single package does not show.
 func (g *generation) check() {
 	for i, u := range g.loaded.Units {
 		for _, f := range g.models[i].Files {
@@ -165,8 +202,6 @@ func (g *generation) check() {
 		}
 	}
 	g.merge()
-	g.res.Problems = inOrder(g.res.Problems)
-	g.res.Notes = inOrder(g.res.Notes)
 }
 
 // merge joins guards of the same name and reports contradictions. What is
@@ -179,8 +214,7 @@ func (g *generation) merge() {
 			ordinary = append(ordinary, g.models[i])
 		}
 	}
-	var problems []model.Problem
-	g.res.Dependencies, problems = model.Merge(ordinary)
+	_, problems := model.Merge(ordinary)
 	for i, u := range g.loaded.Units {
 		if u.Variant {
 			_, more := model.Merge(append(slices.Clip(ordinary), g.models[i]))
@@ -216,13 +250,13 @@ func (g *generation) checkTypes(u *load.Unit, f *model.File, i *model.Interface)
 	}
 	if u.Broken || len(causes) > 0 {
 		// With the causes told, what the model says of the methods is no news.
-		g.res.Problems = slices.DeleteFunc(g.res.Problems, func(p Message) bool { return bad[p.Pos] })
+		g.Problems = slices.DeleteFunc(g.Problems, func(p Message) bool { return bad[p.Pos] })
 	}
 }
 
 // complained reports whether there is a problem on the line of pos.
 func (g *generation) complained(pos token.Position) bool {
-	return slices.ContainsFunc(g.res.Problems, func(p Message) bool {
+	return slices.ContainsFunc(g.Problems, func(p Message) bool {
 		return p.Pos.Filename == pos.Filename && p.Pos.Line == pos.Line
 	})
 }
@@ -241,29 +275,31 @@ func (g *generation) invalid(i *model.Interface) map[token.Position]bool {
 	return bad
 }
 
-// render makes the files and type-checks them together with their packages.
-func (g *generation) render() error {
+// render makes the files and type-checks them together with their packages. It
+// lets go of each unit and model when it is done with them.
+func (g *generation) render() ([]File, error) {
+	var files []File
 	for i, u := range g.loaded.Units {
 		generated := make(map[string][]byte)
 		for _, f := range g.models[i].Files {
 			content, err := render.File(g.loaded.Fset, g.models[i], f)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			path := filepath.Join(u.Folder.Path, output.Name(filepath.Base(f.Name)))
 			generated[path] = content
-			g.res.Files = append(g.res.Files, File{Path: path, Source: f.Name, Content: content})
+			files = append(files, File{Path: path, Source: f.Name, Content: content})
 		}
-		if len(generated) == 0 {
-			continue
+		if len(generated) > 0 {
+			for _, e := range u.Verify(generated) {
+				g.unverified(g.models[i], generated, e)
+			}
 		}
-		for _, e := range u.Verify(generated) {
-			g.unverified(g.models[i], generated, e)
-		}
+		u.Release()
+		g.models[i] = nil
 	}
-	slices.SortFunc(g.res.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
-	g.res.Problems = inOrder(g.res.Problems)
-	return nil
+	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	return files, nil
 }
 
 // unverified reports, at its guard, a decorator that does not compile.
@@ -285,12 +321,10 @@ func (g *generation) unverified(pkg *model.Package, generated map[string][]byte,
 }
 
 // compare finds what on disk differs from what was generated.
-func (g *generation) compare() error {
-	if len(g.res.Problems) > 0 {
-		return nil
-	}
+func (g *generation) compare(files []File) ([]*emit.Change, error) {
+	var changes []*emit.Change
 	wanted := make(map[string]bool)
-	for _, f := range g.res.Files {
+	for _, f := range files {
 		wanted[f.Path] = true
 		change, err := emit.Compare(f.Path, f.Content)
 		var refusal *emit.Refusal
@@ -298,23 +332,20 @@ func (g *generation) compare() error {
 		case errors.As(err, &refusal):
 			g.problem(token.Position{Filename: refusal.Path}, refusal.Reason)
 		case err != nil:
-			return err
+			return nil, err
 		case change != nil:
-			g.res.Changes = append(g.res.Changes, change)
+			changes = append(changes, change)
 		}
 	}
 	for _, folder := range g.loaded.Folders {
 		for name, content := range folder.Output {
 			if path := filepath.Join(folder.Path, name); !wanted[path] && !folder.Partial {
-				g.res.Changes = append(g.res.Changes, emit.Orphan(path, content))
+				changes = append(changes, emit.Orphan(path, content))
 			}
 		}
 	}
-	slices.SortFunc(g.res.Changes, func(a, b *emit.Change) int { return cmp.Compare(a.Path, b.Path) })
-	if len(g.res.Problems) > 0 {
-		g.res.Changes = nil
-	}
-	return nil
+	slices.SortFunc(changes, func(a, b *emit.Change) int { return cmp.Compare(a.Path, b.Path) })
+	return changes, nil
 }
 
 func (g *generation) position(pos token.Pos) token.Position {
@@ -322,7 +353,7 @@ func (g *generation) position(pos token.Pos) token.Position {
 }
 
 func (g *generation) problem(pos token.Position, text string) {
-	g.res.Problems = append(g.res.Problems, Message{pos, text})
+	g.Problems = append(g.Problems, Message{pos, text})
 }
 
 // inOrder sorts messages by place and drops repetitions.

@@ -32,7 +32,7 @@ func recall(known *manifest.Manifest) *Result {
 	if !known.Recall(&s) {
 		return nil
 	}
-	return &Result{Unchanged: true, Notes: s.Notes, Interfaces: s.Interfaces}
+	return &Result{Findings: Findings{Notes: s.Notes}, Unchanged: true, Interfaces: s.Interfaces}
 }
 
 // remember notes that the files on disk are what r would generate.

@@ -134,33 +134,27 @@ func (c *command) parse(flags *flag.FlagSet, args []string) (code int, done bool
 	return Done, false
 }
 
-// load runs the generator up to the point of writing and prints what it has to
-// say, the notes only when generating. It reports false when the input has
-// errors.
-func (c *command) load(patterns []string, generating bool) (*generator.Result, bool, error) {
-	res, err := generator.Generate(generator.Options{Dir: c.Dir, Env: c.Env, Patterns: patterns, Shortcut: generating})
-	if err != nil {
-		return nil, false, err
-	}
-	for _, m := range res.Problems {
+// options returns what the generator is told.
+func (c *command) options(patterns []string) generator.Options {
+	return generator.Options{Dir: c.Dir, Env: c.Env, Patterns: patterns, Shortcut: true}
+}
+
+// valid prints errors of the input and reports whether there are none.
+func (c *command) valid(f generator.Findings) bool {
+	for _, m := range f.Problems {
 		c.sayf("%s%s", c.place(m.Pos), printable(m.Text))
 	}
-	if len(res.Problems) > 0 {
-		return res, false, nil
-	}
-	if generating {
-		for _, m := range res.Notes {
-			c.sayf("%snote: %s", c.place(m.Pos), printable(m.Text))
-		}
-	}
-	return res, true, nil
+	return len(f.Problems) == 0
 }
 
 // generate is the command proper.
 func (c *command) generate(patterns []string) (int, error) {
-	res, ok, err := c.load(patterns, true)
-	if err != nil || !ok {
+	res, err := generator.Generate(c.options(patterns))
+	if err != nil || !c.valid(res.Findings) {
 		return Invalid, err
+	}
+	for _, m := range res.Notes {
+		c.sayf("%snote: %s", c.place(m.Pos), printable(m.Text))
 	}
 	if res.Interfaces == 0 {
 		c.sayf("resilgen: no guarded interfaces in %s; nothing to generate", named(patterns))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/resilgo/resil/generator"
 	"github.com/resilgo/resil/generator/directive"
 	"github.com/resilgo/resil/generator/report"
 )
@@ -49,16 +50,6 @@ func usageOf(name string) string {
 	return fmt.Sprintf("Usage: resilgen %s %s\n\nPrints %s.\n", s.name, s.args, s.about)
 }
 
-// input returns what reports are made of. It reports false when the packages
-// have errors, which it has then printed.
-func (c *command) input(patterns []string) (report.Input, bool, error) {
-	res, ok, err := c.load(patterns, false)
-	if err != nil || !ok {
-		return report.Input{}, false, err
-	}
-	return report.Input{Fset: res.Fset, Packages: res.Packages, Dir: c.Dir}, true, nil
-}
-
 // reporter returns the run function of a report without options.
 func reporter(make func(report.Input) ([]byte, error)) func(*command, []string) (int, error) {
 	return func(c *command, args []string) (int, error) {
@@ -72,11 +63,11 @@ func reporter(make func(report.Input) ([]byte, error)) func(*command, []string) 
 
 // print prints a report of the packages.
 func (c *command) print(patterns []string, make func(report.Input) ([]byte, error)) (int, error) {
-	in, ok, err := c.input(patterns)
-	if err != nil || !ok {
+	m, err := generator.Load(c.options(patterns))
+	if err != nil || !c.valid(m.Findings) {
 		return Invalid, err
 	}
-	content, err := make(in)
+	content, err := make(report.Input{Fset: m.Fset, Packages: m.Packages, Dir: c.Dir})
 	if err != nil {
 		c.sayf("resilgen: %v", err)
 		return Invalid, nil

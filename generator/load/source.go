@@ -26,6 +26,7 @@ type source struct {
 	root    bool                     // a package to generate for: all of it is needed
 	syntax  []*scanner.Error         // of a root: the first syntax error of each file
 	pending []declaration            // needed, not yet followed
+	checked []*ast.File              // what the type checker sees, see finish
 }
 
 // sourceFile is one file of a source.
@@ -139,6 +140,9 @@ func (s *source) add(syntax *ast.File) {
 	for _, decl := range syntax.Decls {
 		switch decl := decl.(type) {
 		case *ast.FuncDecl:
+			if !s.root {
+				decl.Body = nil // nobody will look at it
+			}
 			s.addFunc(f, decl)
 		case *ast.GenDecl:
 			for _, spec := range decl.Specs {
@@ -227,15 +231,15 @@ func (s *source) needDecl(d declaration) {
 	}
 }
 
-// pruned returns the files with only what is needed: no function bodies, no
-// initial value where the type is stated, and no import that nothing uses.
-// Types, names and positions are those of the whole file.
-func (s *source) pruned() []*ast.File {
-	files := make([]*ast.File, 0, len(s.files))
+// finish makes the files that the type checker sees, with only what is needed:
+// no function bodies, no initial value where the type is stated, and no import
+// that nothing uses. Names and positions are those of the whole file. Nothing
+// more can be needed afterwards.
+func (s *source) finish() {
 	for _, f := range s.files {
-		files = append(files, f.pruned())
+		s.checked = append(s.checked, f.pruned())
 	}
-	return files
+	s.files, s.index, s.methods = nil, nil, nil
 }
 
 func (f *sourceFile) pruned() *ast.File {

@@ -25,9 +25,11 @@ type Unit struct {
 	Folder  *Folder
 	Files   []*ast.File // with comments and bodies; own output left out
 	Targets []*ast.File // those of Files to generate for
-	Types   *types.Package
-	Info    *types.Info   // Defs, Uses and Implicits
-	Errors  []types.Error // what does not type-check; most of it may not matter, see [Unit.Explain]
+
+	// Set by Check.
+	Types  *types.Package
+	Info   *types.Info   // Defs and Implicits
+	Errors []types.Error // what does not type-check; most of it may not matter, see [Unit.Explain]
 
 	// HasRuntime reports whether the module can import the package that
 	// generated code calls.
@@ -98,7 +100,7 @@ func (u *Unit) awaitsGeneration(e types.Error) bool {
 // Verify type-checks generated files, by path, together with the package and
 // returns what is wrong with them.
 func (u *Unit) Verify(generated map[string][]byte) []Problem {
-	files := u.source.pruned()
+	files := slices.Clone(u.source.checked)
 	own := make(map[*token.File]bool)
 	var wrong []Problem
 	for _, path := range sortedKeys(generated) {
@@ -111,6 +113,7 @@ func (u *Unit) Verify(generated map[string][]byte) []Problem {
 		files = append(files, f)
 	}
 	conf := u.universe.config(u.source.pkg)
+	conf.Context = nil // what one package instantiates is of no use to the next
 	conf.IgnoreFuncBodies = false
 	conf.Importer = importer{u.universe, u.source.pkg}
 	conf.Error = func(err error) {
@@ -123,8 +126,14 @@ func (u *Unit) Verify(generated map[string][]byte) []Problem {
 	return wrong
 }
 
-// check type-checks the packages that build the given files, by import path,
-// and adds their units.
+// Release lets go of syntax and types, which are most of the memory of a large
+// run. The unit is of no use afterwards.
+func (u *Unit) Release() {
+	u.Files, u.Targets, u.Types, u.Info, u.Errors, u.source = nil, nil, nil, nil, nil, nil
+}
+
+// check prepares the packages that build the given files, by import path, for
+// type-checking and adds their units.
 func (l *loader) check(conf config, roots []*packages.Package, files map[string][]string) error {
 	u := newUniverse(l.res.Fset, roots)
 	var units []*Unit
@@ -153,9 +162,6 @@ func (l *loader) check(conf config, roots []*packages.Package, files map[string]
 		}
 	}
 	u.follow()
-	for _, unit := range units {
-		unit.check()
-	}
 	l.res.Units = append(l.res.Units, units...)
 	return nil
 }
@@ -250,11 +256,10 @@ func (l *loader) overlaid(file string) bool {
 	return f != nil && f.Output[filepath.Base(file)] != nil
 }
 
-// check type-checks the package without function bodies.
-func (u *Unit) check() {
+// Check type-checks the package without function bodies.
+func (u *Unit) Check() {
 	u.Info = &types.Info{
 		Defs:      make(map[*ast.Ident]types.Object),
-		Uses:      make(map[*ast.Ident]types.Object),
 		Implicits: make(map[ast.Node]types.Object),
 	}
 	conf := u.universe.config(u.source.pkg)
@@ -264,6 +269,7 @@ func (u *Unit) check() {
 			u.Errors = append(u.Errors, e)
 		}
 	}
+	u.source.finish()
 	u.Types = u.universe.check(u.source, conf, u.Info)
 }
 

@@ -135,7 +135,7 @@ func (u *universe) needLocal(s *source, f *sourceFile, name string) {
 // check type-checks what is needed of a source.
 func (u *universe) check(s *source, conf types.Config, info *types.Info) *types.Package {
 	conf.Importer = importer{u, s.pkg}
-	pkg, _ := conf.Check(s.pkg.PkgPath, u.fset, s.pruned(), info) // errors go to conf.Error
+	pkg, _ := conf.Check(s.pkg.PkgPath, u.fset, s.checked, info) // errors go to conf.Error
 	return pkg
 }
 
@@ -163,8 +163,10 @@ func (u *universe) typesOf(p *packages.Package) (*types.Package, error) {
 	pkg, known := u.types[p.ID]
 	if !known {
 		u.types[p.ID] = nil // a cycle, which the go command has reported
-		pkg = u.check(u.source(p), u.config(p), nil)
-		u.types[p.ID] = pkg
+		s := u.source(p)
+		s.finish()
+		pkg = u.check(s, u.config(p), nil)
+		u.types[p.ID], s.checked = pkg, nil
 	}
 	if pkg == nil {
 		return nil, fmt.Errorf("import cycle through %s", p.PkgPath)
