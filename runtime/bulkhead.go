@@ -65,7 +65,7 @@ func (b *bulkhead) grant() {
 	for e := b.queue.Front(); e != nil && b.take(); e = b.queue.Front() {
 		b.queue.Remove(e)
 		b.waiting.Add(-1)
-		close(e.Value.(chan struct{}))
+		close(e.Value.(chan struct{})) //nolint:errcheck // the list holds nothing else
 	}
 }
 

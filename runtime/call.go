@@ -49,58 +49,6 @@ func DoWith[T any](ctx context.Context, d *Dependency, fn func(context.Context) 
 
 var errHedged = errors.New("resil: a dependency with a hedge is called with DoHedged, not Do")
 
-// invoke is the guarded call. While nothing but breaker and level is active and
-// both are calm it goes straight to the client: that path reads three words and
-// neither clock nor lock.
-func invoke[T any](ctx context.Context, m *Method, do func(context.Context) (T, error), with *With[T]) (T, error) {
-	c := m.conf.Load()
-	if c.calm>>(m.sys.word.Load()&wordMask)&1 != 0 {
-		if token, ok := m.dep.breaker.Fast(); ok && ctx.Err() == nil {
-			var start mono.Time
-			if _, bounded := ctx.Deadline(); bounded {
-				start = mono.Now()
-			}
-			v, err := straight(ctx, m.dep.breaker, token, do)
-			if err == nil {
-				if c.retries {
-					m.budget.earn(c.retry.Budget)
-				}
-				return v, nil
-			}
-			return troubled(ctx, c, token, start, v, err, do, with)
-		}
-	}
-	return full(ctx, c, do, with)
-}
-
-// straight calls the client and gives token back unless there was an error.
-func straight[T any](ctx context.Context, b *breaker.Breaker, token breaker.Token, do func(context.Context) (T, error)) (v T, err error) {
-	returned := false
-	defer func() {
-		if !returned {
-			b.Done(token, breaker.Failure, false)
-		}
-	}()
-	v, err = do(ctx)
-	returned = true
-	if err == nil {
-		b.Succeed(token)
-	}
-	return v, err
-}
-
-// troubled goes on after a first attempt that went straight and returned an
-// error.
-func troubled[T any](ctx context.Context, c *methodConf, token breaker.Token, start mono.Time, v T, err error, do func(context.Context) (T, error), with *With[T]) (T, error) {
-	var s call
-	s.begin(ctx, c, start)
-	s.attempts = 1
-	s.streams = with != nil && with.tie != nil
-	s.arm = arm{ctx: ctx, token: token, entered: true, start: start}
-	s.finish(&s.arm, err)
-	return attempts(&s, v, err, do, with)
-}
-
 // full is the guarded call with all policies.
 func full[T any](ctx context.Context, c *methodConf, do func(context.Context) (T, error), with *With[T]) (v T, err error) {
 	var s call
@@ -182,7 +130,7 @@ func conclude[T any](s *call, v T, err error, with *With[T]) (T, error) {
 	}
 	failure := s.failure(err)
 	if s.mayFallBack() {
-		return fallBack(s, v, failure, with)
+		return fallBack(s, v, failure, with, nil)
 	}
 	s.tell(0, 0, failure)
 	s.close(failure)
@@ -315,7 +263,7 @@ func (s *call) admit(a *arm) bool {
 		return s.refuse(a, OutcomeNeutral, policyCaller, nil)
 	}
 	if a.endsAt != 0 {
-		a.own = &deadlineCtx{parent: a.ctx, at: a.endsAt, cause: ErrTimeout, liftable: s.streams}
+		a.own = &deadlineCtx{parent: a.ctx, at: a.endsAt, liftable: s.streams}
 		a.ctx = a.own
 	}
 	s.attempts++
@@ -368,6 +316,9 @@ func (s *call) refuse(a *arm, o Outcome, policy string, sentinel error) bool {
 		s.c.method.dep.breaker.Done(a.token, breaker.Neutral, false)
 	}
 	a.outcome, a.policy, a.reject = o, policy, sentinel
+	if o == OutcomeOpen && s.c.metered {
+		s.c.stats.refused.Add(1)
+	}
 	s.event(Event{Kind: EventReject, Attempt: s.attempts + 1, Outcome: o})
 	return false
 }

@@ -2,7 +2,6 @@ package resil
 
 import (
 	"math/bits"
-	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -16,13 +15,17 @@ var (
 	recoveryBounds = []float64{1, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 14400}
 )
 
-const durationBuckets = 13
+const (
+	durationBuckets = 13
+	firstBound      = time.Millisecond // durationBounds[0]
+)
 
 // methodCounter counts the calls of one method. What every call touches is
 // striped; a successful call with one attempt touches nothing else.
 type methodCounter struct {
 	outcomes  [len(outcomeNames)]atomic.Uint64 // by Outcome; successes follow from the total
 	extra     atomic.Int64                     // attempts beyond one per call
+	refused   atomic.Uint64                    // attempts, by the breaker
 	fallbacks []fallbackCounter
 	stripes   []durationStripe
 }
@@ -45,23 +48,30 @@ func newMethodCounter(fallbacks int) *methodCounter {
 
 // count counts one ended call.
 func (c *methodCounter) count(s *call) {
-	var took time.Duration
-	if s.begun != 0 {
-		took = max(0, mono.Now()-s.begun)
-	}
-	i := 0
-	if len(c.stripes) > 1 {
-		i = int(rand.Uint32()) & (len(c.stripes) - 1)
-	}
-	stripe := &c.stripes[i]
-	if o := s.arm.outcome; o != OutcomeSuccess {
-		c.outcomes[o].Add(1)
-	}
 	if s.attempts != 1 {
 		c.extra.Add(int64(s.attempts) - 1)
 	}
+	now := s.begun
+	if now != 0 {
+		now = mono.Now()
+	}
+	c.one(s.arm.outcome, s.begun, now)
+}
+
+// one counts one call of one attempt.
+func (c *methodCounter) one(o Outcome, begun, now mono.Time) {
+	if o != OutcomeSuccess {
+		c.outcomes[o].Add(1)
+	}
+	took := max(0, now-begun)
+	// The clock's low bits are as good as random here, and free.
+	stripe := &c.stripes[int(uint64(now)>>4)&(len(c.stripes)-1)]
 	stripe.nanos.Add(int64(took))
-	stripe.buckets[bucketOf(took.Seconds(), durationBounds)].Add(1)
+	bucket := 0
+	if took > firstBound {
+		bucket = bucketOf(took.Seconds(), durationBounds)
+	}
+	stripe.buckets[bucket].Add(1)
 }
 
 func bucketOf(v float64, bounds []float64) int {
@@ -104,6 +114,7 @@ func (c *methodCounter) add(m *MethodStats, fallbacks []Fallback) {
 	m.Calls[OutcomeSuccess-1] += d.Count - min(others, d.Count)
 	m.Attempts += uint64(max(0, int64(d.Count)+extra))
 	m.Duration = m.Duration.plus(d)
+	m.refused += c.refused.Load()
 	for i, f := range fallbacks {
 		m.add(FallbackStats{
 			Strategy: f.Strategy, Answered: c.fallbacks[i].answered.Load(), Failed: c.fallbacks[i].failed.Load(),

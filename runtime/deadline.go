@@ -2,7 +2,9 @@ package resil
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/resilgo/resil/runtime/internal/mono"
@@ -12,23 +14,28 @@ import (
 // somebody asks for Done: most attempts end long before, and a timer costs
 // more than all other policies together. Once made, the standard library's
 // context does the work, so that children of it need no goroutine.
-//
-// It also carries the mark of a fallback, to save a second context.
 type deadlineCtx struct {
-	parent context.Context
-	at     mono.Time // the deadline; 0 = none
-	cause  error     // of the deadline
-	mark   fallbackMark
+	parent   context.Context
+	at       mono.Time // the deadline
+	made     atomic.Pointer[madeCtx]
+	ended    atomic.Uint32 // how the context ended while nothing was made
+	liftable bool          // the deadline may be lifted; see lift
+}
 
-	mu     sync.Mutex
-	wall   time.Time          // at as Deadline tells it; zero until asked
-	inner  context.Context    // nil until Done was asked
-	cancel context.CancelFunc // of inner
-	err    error              // set by end, or once the deadline was seen to have passed
-	timer  *time.Timer        // of inner, while the deadline may still be lifted
+// How a context ended that nobody waits for.
+const (
+	running = iota
+	wasCanceled
+	wasExceeded
+)
 
-	liftable bool // the deadline ends with the attempt; the context lives on. Immutable
-	lifted   bool
+// madeCtx is what waiting for a deadlineCtx, or asking for the time, costs.
+type madeCtx struct {
+	mu     sync.Mutex // guards what follows until it is set
+	wall   time.Time  // the deadline as Deadline tells it
+	inner  context.Context
+	cancel context.CancelFunc
+	timer  *time.Timer // of a deadline that may be lifted
 }
 
 // closed is the Done channel of contexts that ended before anyone asked.
@@ -38,114 +45,125 @@ var closed = func() chan struct{} {
 	return c
 }()
 
+// make returns the context's costly part.
+func (c *deadlineCtx) make() *madeCtx {
+	if m := c.made.Load(); m != nil {
+		return m
+	}
+	c.made.CompareAndSwap(nil, new(madeCtx))
+	return c.made.Load()
+}
+
 // Deadline returns the earlier of the context's own deadline and its parent's.
 // A deadline that may be lifted is not told: whoever plans with it, as HTTP/2
 // and gRPC do, would apply it to the result as well.
 func (c *deadlineCtx) Deadline() (time.Time, bool) {
-	if c.at == 0 || c.liftable {
+	if c.liftable {
 		return c.parent.Deadline()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.deadline(), true
+	m := c.make()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return c.deadline(m), true
 }
 
 // deadline returns at as a time that never changes, or the parent's deadline
-// when that is earlier. Requires mu.
-func (c *deadlineCtx) deadline() time.Time {
-	if c.wall.IsZero() {
-		c.wall = mono.Wall(c.at, mono.Now())
-		if p, ok := c.parent.Deadline(); ok && p.Before(c.wall) {
-			c.wall = p
+// when that is earlier. Requires m.mu.
+func (c *deadlineCtx) deadline(m *madeCtx) time.Time {
+	if m.wall.IsZero() {
+		m.wall = mono.Wall(c.at, mono.Now())
+		if p, ok := c.parent.Deadline(); ok && p.Before(m.wall) {
+			m.wall = p
 		}
 	}
-	return c.wall
+	return m.wall
 }
 
 // Done returns a channel that is closed at the deadline, when the parent ends
 // and when the attempt ends.
 func (c *deadlineCtx) Done() <-chan struct{} {
-	if c.at == 0 {
-		return c.parent.Done()
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.inner == nil {
-		if c.err != nil {
+	if c.ended.Load() != running {
+		if m := c.made.Load(); m == nil || m.context() == nil {
 			return closed
 		}
-		c.materialise()
 	}
-	return c.inner.Done()
+	m := c.make()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c.materialise(m)
+	return m.inner.Done()
 }
 
-// materialise makes the standard library's context. Requires mu.
-func (c *deadlineCtx) materialise() {
-	if !c.liftable {
-		c.inner, c.cancel = context.WithDeadlineCause(c.parent, c.deadline(), c.cause)
+// materialise makes the standard library's context. Requires m.mu.
+func (c *deadlineCtx) materialise(m *madeCtx) {
+	if m.inner != nil {
 		return
 	}
-	inner, cancel := context.WithCancelCause(c.parent)
-	c.inner, c.cancel = inner, func() { cancel(nil) }
-	if !c.lifted {
-		c.timer = time.AfterFunc(c.at-mono.Now(), func() { cancel(c.cause) })
+	if c.liftable {
+		inner, cancel := context.WithCancelCause(c.parent)
+		m.inner, m.cancel = inner, func() { cancel(nil) }
+		m.timer = time.AfterFunc(c.at-mono.Now(), func() { cancel(ErrTimeout) })
+	} else {
+		m.inner, m.cancel = context.WithDeadlineCause(c.parent, c.deadline(m), ErrTimeout)
+	}
+	// end sets ended and then looks for something made, this makes something
+	// and then looks for ended: one of the two sees the other.
+	if c.ended.Load() != running {
+		m.stop()
 	}
 }
 
-// lift takes the deadline away, if it has not passed and nothing else has ended
-// the context.
-func (c *deadlineCtx) lift() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.inner == nil {
-		// From now on somebody holds on to the context, and end must be able
-		// to end it.
-		if mono.Now() >= c.at {
-			return c.cause
-		}
-		c.lifted = true
-		c.materialise()
+// stop ends what was made. Requires m.mu.
+func (m *madeCtx) stop() {
+	if m.timer != nil {
+		m.timer.Stop()
 	}
-	if c.timer != nil && !c.timer.Stop() {
-		return c.cause
+	if m.cancel != nil {
+		m.cancel()
 	}
-	return c.inner.Err()
+}
+
+func (m *madeCtx) context() context.Context {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.inner
+}
+
+// inner returns the standard library's context, nil while nobody waits.
+func (c *deadlineCtx) inner() context.Context {
+	if m := c.made.Load(); m != nil {
+		return m.context()
+	}
+	return nil
 }
 
 // Err returns nil until Done is, or would be, closed.
 func (c *deadlineCtx) Err() error {
-	if c.at == 0 {
-		return c.parent.Err()
+	if inner := c.inner(); inner != nil {
+		return inner.Err()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.inner != nil:
-		return c.inner.Err()
-	case c.err != nil:
-		return c.err
+	if c.ended.Load() == running {
+		switch err := c.parent.Err(); {
+		case errors.Is(err, context.DeadlineExceeded), err == nil && mono.Now() >= c.at:
+			c.ended.CompareAndSwap(running, wasExceeded)
+		case err != nil:
+			c.ended.CompareAndSwap(running, wasCanceled)
+		}
 	}
-	if err := c.parent.Err(); err != nil {
-		c.err = err
-	} else if mono.Now() >= c.at {
-		c.err = context.DeadlineExceeded
+	switch c.ended.Load() {
+	case wasCanceled:
+		return context.Canceled
+	case wasExceeded:
+		return context.DeadlineExceeded
+	default:
+		return nil
 	}
-	return c.err
 }
 
-// Value returns the parent's values, and the mark of a fallback.
+// Value returns the parent's values.
 func (c *deadlineCtx) Value(key any) any {
-	if _, ok := key.(markKey); ok && c.mark.guard != nil {
-		return &c.mark
-	}
-	if c.at == 0 {
-		return c.parent.Value(key)
-	}
-	c.mu.Lock()
-	inner := c.inner
-	c.mu.Unlock()
-	if inner != nil {
-		return inner.Value(key)
+	if inner := c.inner(); inner != nil {
+		return inner.Value(key) // where the standard library looks for its own
 	}
 	return c.parent.Value(key)
 }
@@ -155,18 +173,43 @@ func (c *deadlineCtx) String() string { return "resil.attempt" }
 
 // end cancels the context.
 func (c *deadlineCtx) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.timer != nil {
-		c.timer.Stop()
+	c.ended.CompareAndSwap(running, wasCanceled)
+	if m := c.made.Load(); m != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.stop()
 	}
-	if c.cancel != nil {
-		c.cancel()
-		return
+}
+
+// lift takes the deadline away, if it has not passed and nothing else has ended
+// the context, which then lives until end. Requires liftable.
+func (c *deadlineCtx) lift() error {
+	if err := c.Err(); err != nil {
+		return err
 	}
-	if c.err == nil {
-		c.err = context.Canceled
+	m := c.make()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c.materialise(m)
+	if !m.timer.Stop() {
+		return context.DeadlineExceeded
 	}
+	return m.inner.Err()
+}
+
+// fallbackCtx is the context of a fallback: the caller's, marked, and bounded
+// by an attempt timeout of its own if there is one.
+type fallbackCtx struct {
+	context.Context
+	mark fallbackMark
+}
+
+// Value returns the mark, or the context's values.
+func (c *fallbackCtx) Value(key any) any {
+	if _, ok := key.(markKey); ok {
+		return &c.mark
+	}
+	return c.Context.Value(key)
 }
 
 // sleep waits for d. It returns the context's error if that ends first.

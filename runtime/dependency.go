@@ -37,19 +37,19 @@ type Operation string
 // Idempotent marks an operation of Kind Write as one that may be repeated.
 type Idempotent bool
 
-func (p Breaker) policy(s *doSpec)     { s.guard.Breaker = &p }
-func (p Bulkhead) policy(s *doSpec)    { s.guard.Bulkhead = &p }
-func (p Rate) policy(s *doSpec)        { s.guard.Rate = &p }
-func (p Criticality) policy(s *doSpec) { s.guard.Criticality = p }
+func (b Breaker) policy(s *doSpec)     { s.guard.Breaker = &b }
+func (b Bulkhead) policy(s *doSpec)    { s.guard.Bulkhead = &b }
+func (r Rate) policy(s *doSpec)        { s.guard.Rate = &r }
+func (c Criticality) policy(s *doSpec) { s.guard.Criticality = c }
 func (p DownAt) policy(s *doSpec)      { s.guard.Down = Level(p) }
-func (p Timeout) policy(s *doSpec)     { s.method.Timeout = p }
-func (p Retry) policy(s *doSpec)       { s.method.Retry = &p }
-func (p Hedge) policy(s *doSpec)       { s.method.Hedge = &p }
-func (p Kind) policy(s *doSpec)        { s.method.Kind = p }
+func (t Timeout) policy(s *doSpec)     { s.method.Timeout = t }
+func (r Retry) policy(s *doSpec)       { s.method.Retry = &r }
+func (h Hedge) policy(s *doSpec)       { s.method.Hedge = &h }
+func (k Kind) policy(s *doSpec)        { s.method.Kind = k }
 func (p Idempotent) policy(s *doSpec)  { s.method.Idempotent = bool(p) }
 func (p Operation) policy(s *doSpec)   { s.method.Name = string(p) }
-func (p Actions) policy(s *doSpec)     { s.stated = p }
-func (p Fallback) policy(s *doSpec)    { s.method.Fallbacks = append(s.method.Fallbacks, p) }
+func (a Actions) policy(s *doSpec)     { s.stated = a }
+func (f Fallback) policy(s *doSpec)    { s.method.Fallbacks = append(s.method.Fallbacks, f) }
 func (p Errors) policy(s *doSpec)      { s.method.Ignore, s.method.Failure = p.Ignore, p.Failure }
 
 // Dependency is a dependency guarded without an interface: the handle that

@@ -42,10 +42,7 @@ func (s *call) failure(err error) *Error {
 // reached the client.
 func (s *call) rejected() *Error {
 	m := s.c.method
-	key := m.sys.levelGen.Load()<<8 | uint64(s.action)
-	if s.arm.outcome == OutcomeOpen {
-		key ^= m.dep.breaker.Generation() << 32
-	}
+	key := m.rejectionKey(s.arm.outcome)
 	at := &m.rejections[s.arm.outcome-OutcomeOpen]
 	if r := at.Load(); r != nil && r.key == key {
 		return r.err
@@ -54,6 +51,16 @@ func (s *call) rejected() *Error {
 	e.ex.Elapsed = 0
 	at.Store(&rejection{key: key, err: e})
 	return e
+}
+
+// rejectionKey says for how long a rejection holds: while the level is the same
+// and, where the breaker rejects, its state. New policies forget them all.
+func (m *Method) rejectionKey(o Outcome) uint64 {
+	key := m.sys.levelGen.Load()
+	if o == OutcomeOpen {
+		key += m.dep.breaker.Generation() << 32
+	}
+	return key
 }
 
 // left returns the error of a call whose caller left: the client's own when it
@@ -106,8 +113,17 @@ func (s *call) explain() Explanation {
 
 // tell leaves a record for a caller who asked for one.
 func (s *call) tell(strategy Strategy, age time.Duration, cause error) {
-	if a, ok := s.ctx.Value(answersKey{}).(*Answers); ok {
-		ex := s.explain()
+	if recording.Load() {
+		tell(s.ctx, s.explain(), strategy, age, cause)
+	}
+}
+
+// tell leaves a record of a call for a caller who asked for one.
+func tell(ctx context.Context, ex Explanation, strategy Strategy, age time.Duration, cause error) {
+	if !recording.Load() {
+		return
+	}
+	if a, ok := ctx.Value(answersKey{}).(*Answers); ok {
 		ex.Strategy, ex.Age, ex.Cause = strategy, age, cause
 		a.add(ex)
 	}

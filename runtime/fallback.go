@@ -41,10 +41,18 @@ func (s *call) mayFallBack() bool {
 
 // fallBack tries the fallbacks in order; the first that answers ends the call.
 // When none does the caller gets the original error, joined with what the
-// user's functions said, and the value of the last of them. v is the client's.
-func fallBack[T any](s *call, v T, failure *Error, with *With[T]) (T, error) {
-	cause, calls := failure, 0
-	for i := range s.c.fallbacks {
+// user's functions said, and the value of the last of them. v is the client's;
+// or, when the first fallback was a function and has failed with tried already,
+// that function's.
+func fallBack[T any](s *call, v T, failure *Error, with *With[T], tried error) (T, error) {
+	cause, calls, i := failure, 0, 0
+	if tried != nil {
+		if s.c.classify(tried) == breaker.Success {
+			return answered(s, v, tried, StrategyCall, 0, failure)
+		}
+		cause, calls, i = failure.with(tried), 1, 1
+	}
+	for ; i < len(s.c.fallbacks); i++ {
 		f := &s.c.fallbacks[i]
 		n := calls
 		if f.Strategy == StrategyCall {
@@ -52,19 +60,29 @@ func fallBack[T any](s *call, v T, failure *Error, with *With[T]) (T, error) {
 		}
 		fv, age, err := fallBackTo(s, i, n, failure, with)
 		if err == nil || f.Strategy == StrategyCall && s.c.classify(err) == breaker.Success {
-			s.tell(f.Strategy, age, failure)
-			s.close(nil)
-			return fv, err
+			return answered(s, fv, err, f.Strategy, age, failure)
 		}
 		if f.Strategy == StrategyCall && !errors.Is(err, errFallbackFull) {
-			joined := *cause
-			joined.cause = errors.Join(err, cause.cause)
-			v, cause = fv, &joined
+			v, cause = fv, cause.with(err)
 		}
 	}
 	s.tell(0, 0, cause)
 	s.close(cause)
 	return v, cause
+}
+
+// answered ends a call that a fallback answered.
+func answered[T any](s *call, v T, err error, strategy Strategy, age time.Duration, failure *Error) (T, error) {
+	s.tell(strategy, age, failure)
+	s.close(nil)
+	return v, err
+}
+
+// with returns e with what a fallback said joined to its cause.
+func (e *Error) with(err error) *Error {
+	joined := *e
+	joined.cause = errors.Join(err, e.cause)
+	return &joined
 }
 
 // fallBackTo tries the i-th fallback, which is the n-th that calls a function.
@@ -125,14 +143,13 @@ func callFallback[T any](s *call, n int, nested bool, failure *Error, with *With
 		}
 	}
 	timeout := c.timeout.Attempt
-	if nested || timeout > 0 {
-		own := &deadlineCtx{parent: ctx, cause: ErrTimeout}
-		own.mark = fallbackMark{guard: c.method.guard, up: up}
-		if timeout > 0 {
-			own.at = mono.Now() + timeout
-		}
+	if timeout > 0 {
+		own := &deadlineCtx{parent: ctx, at: mono.Now() + timeout}
 		defer own.end()
 		ctx = own
+	}
+	if nested || timeout > 0 {
+		ctx = &fallbackCtx{Context: ctx, mark: fallbackMark{guard: c.method.guard, up: up}}
 	}
 	return with.Fallback(ctx, n, failure)
 }
@@ -149,7 +166,7 @@ func putAside[T any](s *call, with *With[T]) error {
 	}
 	ctx := s.ctx
 	if t := s.c.timeout.Attempt; t > 0 {
-		own := &deadlineCtx{parent: ctx, at: mono.Now() + t, cause: ErrTimeout}
+		own := &deadlineCtx{parent: ctx, at: mono.Now() + t}
 		defer own.end()
 		ctx = own
 	}

@@ -87,7 +87,10 @@ func (l *limits) configure(b *Bulkhead, r *Rate) {
 // changes. It is immutable.
 type methodConf struct {
 	method    *Method
-	calm      uint32 // bit w set: at system word w a call may go straight to the client
+	calm      words // where a call goes to the client with nothing to wait for or tell
+	shed      words // where a call is shed
+	bare      bool  // calm, and there is nothing but breaker and level
+	quick     bool  // the first fallback is a function that may run as it is
 	timeout   Timeout
 	retry     Retry // defaults filled in
 	hedge     Hedge // defaults filled in

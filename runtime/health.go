@@ -82,7 +82,7 @@ func (s *System) checkDone(r health.Result) {
 	}
 	var grace time.Duration
 	if d.mayCall(s.Level()) {
-		grace = s.config.Health.Every / 2
+		grace = s.config.Health.or(HealthConfig{Every: health.DefaultEvery}).Every / 2
 	}
 	d.breaker.Check(mono.Now(), true, grace)
 }

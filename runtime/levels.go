@@ -12,8 +12,8 @@ import (
 )
 
 // The system word holds what every call must know: the level, and whether
-// something may change by the passing of time alone, so that somebody has to
-// look at the clock.
+// something may change by the passing of time alone that no timer looks after,
+// so that calls have to look at the clock.
 const (
 	levelMask = 1<<3 - 1
 	pending   = 1 << 3
@@ -78,14 +78,16 @@ func (s *System) levelNow() Level { return Level(s.word.Load() & levelMask) }
 
 // Level returns the current level. Recoveries that are due take effect.
 func (s *System) Level() Level {
-	s.poll()
+	if due := mono.Time(s.due.Load()); due != 0 && mono.Now() >= due {
+		s.advance()
+	}
 	return s.levelNow()
 }
 
-// poll lets take effect what is due by the passing of time.
+// poll does on calls what Level does, while no timer does.
 func (s *System) poll() {
-	if s.word.Load()&pending != 0 && mono.Now() >= mono.Time(s.due.Load()) {
-		s.advance()
+	if s.word.Load()&pending != 0 {
+		s.Level()
 	}
 }
 
@@ -140,11 +142,15 @@ func (s *System) publish() {
 	}
 	w := uint32(s.levels.engine.Level())
 	if next.IsZero() {
+		s.due.Store(0)
 		s.word.Store(w)
 		return
 	}
 	s.due.Store(int64(mono.Now() + next.Sub(now)))
-	s.word.Store(w | pending)
+	if !s.levels.live {
+		w |= pending
+	}
+	s.word.Store(w)
 	s.schedule(next.Sub(now))
 }
 

@@ -34,6 +34,8 @@ type MethodStats struct {
 	Attempts  uint64    // that reached the client
 	Duration  Histogram // of calls, seconds
 	Fallbacks []FallbackStats
+
+	refused uint64 // attempts that the breaker refused
 }
 
 // FallbackStats are the numbers of one of a method's strategies.
@@ -69,10 +71,11 @@ func (s *System) Metrics() Snapshot {
 		st := d.breaker.Status()
 		stats := DependencyStats{
 			Name: d.name, State: BreakerState(st.State), Up: !d.down.Load(),
-			Opened: st.Opened, NotPermitted: st.Refused,
+			Opened:      st.Opened,
 			OutboxDepth: depth[d.name], Methods: d.methodStats(),
 		}
 		for _, m := range stats.Methods {
+			stats.NotPermitted += m.refused
 			stats.HasOutbox = stats.HasOutbox || slices.ContainsFunc(m.Fallbacks, func(f FallbackStats) bool { return f.Strategy == StrategyOutbox })
 		}
 		snap.Dependencies = append(snap.Dependencies, stats)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -121,6 +122,10 @@ func (a *Answers) add(e Explanation) {
 
 type answersKey struct{}
 
+// recording says whether anybody has ever asked for a record: until then no
+// call need look for one in its context.
+var recording atomic.Bool
+
 // WithOutcome returns a context under which guarded calls leave a record of
 // what did not go as usual, and that record. It tells a caller that an answer
 // was degraded, and how:
@@ -131,6 +136,7 @@ type answersKey struct{}
 //
 // A record inside another does not hide calls from the outer one.
 func WithOutcome(ctx context.Context) (context.Context, *Answers) {
+	recording.Store(true)
 	outer, _ := ctx.Value(answersKey{}).(*Answers)
 	a := &Answers{outer: outer}
 	return context.WithValue(ctx, answersKey{}, a), a

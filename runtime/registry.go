@@ -219,14 +219,24 @@ func (m *Method) configure(o DependencyOverride) {
 		c.levels = Actions{ActCall, ActCall, ActCall, ActCall, ActCall}
 	}
 	c.clock = c.timeout != (Timeout{}) || c.slow != 0 || c.rates[0] != nil || c.rates[1] != nil
-	if !c.clock && !c.metered && c.stale == nil && c.bulkheads == [2]*bulkhead{} && m.sys.tracer == nil && m.sys.injector == nil {
-		for _, l := range Levels() {
-			if a := c.levels.At(l); a == ActCall || a == ActOnce {
+	c.bare = !c.clock && !c.metered && c.bulkheads == [2]*bulkhead{}
+	c.quick = c.timeout.Attempt == 0 && len(c.fallbacks) > 0 && c.fallbacks[0].Strategy == StrategyCall
+	observed := m.sys.tracer != nil || m.sys.injector != nil
+	for _, l := range Levels() {
+		switch a := c.levels.At(l); {
+		case observed:
+		case a < ActStale:
+			if c.stale == nil && !e.Streams && c.rates == [2]*rate.Limiter{} {
 				c.calm |= 1 << l
 			}
+		case a == ActShed && !c.metered:
+			c.shed |= 1 << l
 		}
 	}
 	m.conf.Store(c)
+	for i := range m.rejections {
+		m.rejections[i].Store(nil)
+	}
 }
 
 // allowed takes an attempt from the rate limits.

@@ -80,7 +80,7 @@ func WithLogger(l *slog.Logger) Option { return optionFunc(func(s *System) { s.c
 type System struct {
 	word     atomic.Uint32 // level, and pending; see levels.go
 	levelGen atomic.Uint64 // changes with the level
-	due      atomic.Int64  // mono.Time at which something changes by time alone; valid while pending
+	due      atomic.Int64  // mono.Time at which something changes by time alone; 0 = nothing does
 
 	config   Config
 	tracer   Tracer

@@ -94,10 +94,10 @@ var shapes sync.Map // reflect.Type -> *shape; as many as there are error types
 func shapeOf(err error) *shape {
 	t := reflect.TypeOf(err)
 	if s, ok := shapes.Load(t); ok {
-		return s.(*shape)
+		return s.(*shape) //nolint:errcheck // the map holds nothing else
 	}
 	s, _ := shapes.LoadOrStore(t, newShape(t))
-	return s.(*shape)
+	return s.(*shape) //nolint:errcheck // the map holds nothing else
 }
 
 var responseType = reflect.TypeFor[*http.Response]()
@@ -189,7 +189,7 @@ func (s *shape) grpcCode(err error) (uint64, bool) {
 }
 
 func (s *shape) httpStatus(err error) (int, bool) {
-	switch e := err.(type) { //nolint:errorlint // find walks the chain
+	switch e := err.(type) {
 	case interface{ HTTPStatusCode() int }:
 		return e.HTTPStatusCode(), true
 	case interface{ StatusCode() int }:
@@ -264,6 +264,7 @@ func (c *methodConf) blameless(ctx context.Context, had time.Duration) bool {
 		return false
 	case DeadlineNeutral:
 		return true
+	case DeadlineAuto:
 	}
 	enough := time.Second
 	if c.timeout.Attempt > 0 {

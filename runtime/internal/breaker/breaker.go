@@ -78,6 +78,7 @@ const (
 	probe     = 1 << 5 // only in tokens
 	ramped    = 1 << 6 // only in tokens
 	bypass    = 1 << 7 // only in tokens
+	shut      = 1 << 7 // only in the word: open, and the open period is not over
 	class     = probe | ramped | bypass
 	genShift  = 8
 )
@@ -114,8 +115,6 @@ type Breaker struct {
 	win   atomic.Pointer[window]
 	_     [40]byte // the words above are read by every call, those below written by some
 
-	refused atomic.Uint64
-
 	onChange func(Change)
 
 	mu       sync.Mutex // guards everything below and every change of word
@@ -128,6 +127,7 @@ type Breaker struct {
 	state    State
 	gen      uint64
 	dirty    bool
+	shut     bool
 	round    round
 	ramp     ramp
 	forced   *Forced
@@ -181,19 +181,17 @@ func (b *Breaker) Fast() (Token, bool) {
 
 // Enter asks to call the dependency. It reports false when the breaker refuses.
 func (b *Breaker) Enter(now mono.Time) (Token, bool) {
-	w := b.word.Load()
-	if w&(stateMask|special) == uint64(Open) && now < mono.Time(b.until.Load()) {
-		b.refused.Add(1)
+	if b.Shut() {
 		return 0, false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t, ok := b.enter(now)
-	if !ok {
-		b.refused.Add(1)
-	}
-	return t, ok
+	return b.enter(now)
 }
+
+// Shut reports whether the breaker is open and its open period is not over, by
+// a timer's word: refusing needs no clock. Enter refuses then.
+func (b *Breaker) Shut() bool { return b.word.Load()&(stateMask|special|shut) == uint64(Open)|shut }
 
 func (b *Breaker) enter(now mono.Time) (Token, bool) {
 	b.expire(now)
@@ -418,7 +416,20 @@ func (b *Breaker) open(reason string) {
 	b.until.Store(int64(mono.Now() + b.gbOpen))
 	b.dirty, b.slow, b.ramp = false, false, ramp{}
 	b.opened++
+	b.shut = true
 	b.move(Open, reason)
+	gen := b.gen
+	time.AfterFunc(b.gbOpen, func() { b.unshut(gen) })
+}
+
+// unshut ends what open began: from now on callers look at the clock.
+func (b *Breaker) unshut(gen uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.gen == gen {
+		b.shut = false
+		b.publish()
+	}
 }
 
 func (b *Breaker) close(reason string) {
@@ -460,6 +471,7 @@ func (b *Breaker) ready(c gobreaker.Counts) bool {
 func (b *Breaker) move(to State, reason string) {
 	b.state = to
 	b.gen++
+	b.shut = b.shut && to == Open
 	b.publish()
 	b.show(reason)
 }
@@ -475,6 +487,9 @@ func (b *Breaker) publish() {
 	}
 	if b.cfg.windowed() {
 		w |= windowed
+	}
+	if b.shut {
+		w |= shut
 	}
 	b.word.Store(w)
 }

@@ -8,13 +8,12 @@ import (
 
 // Status is what a breaker shows.
 type Status struct {
-	State   State // as forced, if it is
-	Until   mono.Time
-	Forced  *Forced // immutable
-	Slow    bool
-	Share   float64 // of slow calls in the window
-	Opened  uint64
-	Refused uint64
+	State  State // as forced, if it is
+	Until  mono.Time
+	Forced *Forced // immutable
+	Slow   bool
+	Share  float64 // of slow calls in the window
+	Opened uint64
 }
 
 // State returns the state that the breaker shows. It takes no lock.
@@ -34,7 +33,7 @@ func (b *Breaker) Status() Status {
 	defer b.mu.Unlock()
 	s := Status{
 		State: b.shown, Until: mono.Time(b.until.Load()), Forced: b.forced, Slow: b.slow,
-		Opened: b.opened, Refused: b.refused.Load(),
+		Opened: b.opened,
 	}
 	if w := b.win.Load(); w != nil && w.total.calls() > 0 {
 		s.Share = float64(w.total.slow) / float64(w.total.calls())

@@ -46,6 +46,9 @@ type stripe struct {
 
 func newWindow(span time.Duration) *window {
 	n := min(maxStripes, 1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)))
+	if n <= 4 {
+		n = 1 // choosing a stripe would cost more than sharing one
+	}
 	return &window{
 		stripes: make([]stripe, n),
 		width:   max(1, span/buckets),
