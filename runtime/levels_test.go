@@ -235,7 +235,7 @@ func TestFailedChecksTurnADependencyDown(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		broken.Store(true)
-		time.Sleep(10 * time.Second)
+		time.Sleep(8 * time.Second)
 		if got := sys.Level(); got != resil.Optimal {
 			t.Errorf("level = %v after two failed checks, want optimal", got)
 		}

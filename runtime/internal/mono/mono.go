@@ -25,7 +25,7 @@ func At(t Time) time.Time { return base.Add(t) }
 
 // Of is the reverse of At. It reads no clock unless t has no monotonic reading.
 func Of(t time.Time) Time {
-	if t == t.Round(0) { // tells whether there is one
+	if t == t.Round(0) { //nolint:staticcheck // Equal does not tell whether there is one
 		return Now() + time.Until(t)
 	}
 	return t.Sub(base)
