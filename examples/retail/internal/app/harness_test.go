@@ -181,30 +181,36 @@ func (s *shop) order(id string, quantity int) reply {
 	return s.send(http.MethodPost, "/sales", jsonText(map[string]any{"sku": "mug", "quantity": quantity}), http.Header{"Idempotency-Key": {id}})
 }
 
+// send may run on any goroutine: where there is no answer it reports that, and
+// the reply's checks end the test.
 func (s *shop) send(method, path, body string, header http.Header) reply {
 	s.t.Helper()
+	r := reply{t: s.t, request: method + " " + path}
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewBufferString(body))
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Error(err)
+		return r
 	}
 	if header != nil {
 		request.Header = header
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		s.t.Errorf("%s: %v", r.request, err)
+		return r
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		s.t.Errorf("%s: %v", r.request, err)
+		return r
 	}
-	r := reply{t: s.t, request: method + " " + path, status: response.StatusCode, header: response.Header, text: string(text)}
+	r.status, r.header, r.text = response.StatusCode, response.Header, string(text)
 	if bytes.HasPrefix(text, []byte("{")) {
 		if err := json.Unmarshal(text, &r.body); err != nil {
-			s.t.Fatalf("%s: %v in %s", r.request, err, text)
+			s.t.Errorf("%s: %v in %s", r.request, err, text)
 		}
 	}
 	return r

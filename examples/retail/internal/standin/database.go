@@ -8,9 +8,13 @@ import (
 	"net"
 	"net/url"
 	"syscall"
+	"time"
 
 	"modernc.org/sqlite"
 )
+
+// starting bounds what a stand-in does before it is there.
+const starting = 10 * time.Second
 
 // Database opens a SQLite file, made when missing, that obeys the returned
 // server's Switch as if a network lay between.
@@ -24,7 +28,9 @@ func Database(path string) (*sql.DB, *Server, error) {
 	dsn := (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: query.Encode()}).String()
 	sw := newSwitch()
 	db := sql.OpenDB(faultyConnector{dsn: dsn, sw: sw})
-	if err := db.Ping(); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), starting)
+	defer cancel()
+	if err := db.PingContext(ctx); err != nil {
 		return nil, nil, fmt.Errorf("SQLite file %s: %w", path, err)
 	}
 	return db, &Server{URL: "sqlite:" + path, Switch: sw}, nil

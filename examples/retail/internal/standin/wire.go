@@ -60,7 +60,7 @@ func (w *wire) serve(client net.Conn) {
 	if w.sw.Fault() == Refuse {
 		return
 	}
-	server, err := net.Dial("tcp", w.upstream)
+	server, err := net.DialTimeout("tcp", w.upstream, starting)
 	if err != nil {
 		return
 	}
