@@ -20,7 +20,7 @@ func comment(paragraphs ...string) *jen.Statement {
 
 // docComment returns the user's own doc comment as it is, then our paragraphs.
 func docComment(doc string, paragraphs ...string) *jen.Statement {
-	doc = strings.TrimRight(doc, "\n")
+	doc = dedent(strings.TrimRight(doc, "\n"))
 	ours := wrapAll(paragraphs)
 	switch {
 	case doc == "":
@@ -30,6 +30,20 @@ func docComment(doc string, paragraphs ...string) *jen.Statement {
 	default:
 		return commentText(doc + "\n\n" + ours)
 	}
+}
+
+// dedent removes from the lines of a block comment the indentation of the
+// first; a doc comment does not start with a code block.
+func dedent(doc string) string {
+	indent := doc[:len(doc)-len(strings.TrimLeft(doc, " \t"))]
+	if indent == "" {
+		return doc
+	}
+	var lines []string
+	for line := range strings.SplitSeq(doc, "\n") {
+		lines = append(lines, strings.TrimPrefix(line, indent))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // commentText returns each line of text as a line comment.

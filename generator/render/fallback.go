@@ -22,6 +22,7 @@ func fallbackImports(fb model.Fallback) []string {
 				paths = append(paths, path)
 			}
 		}
+	case resil.StrategyCall, resil.StrategyZero: // the user's code, or none
 	}
 	return paths
 }

@@ -65,15 +65,15 @@ func (d *decorator) matcher(errs []model.ErrorMatch) jen.Code {
 			target("", e)
 		}
 	}
-	any := jen.Null()
+	condition := jen.Null()
 	for i, t := range tests {
 		if i > 0 {
-			any.Op("||")
+			condition.Op("||")
 			if len(tests) > 2 {
-				any.Line()
+				condition.Line()
 			}
 		}
-		any.Add(t)
+		condition.Add(t)
 	}
-	return jen.Func().Params(jen.Id(err).Error()).Bool().Block(append(targets, jen.Return(any))...)
+	return jen.Func().Params(jen.Id(err).Error()).Bool().Block(append(targets, jen.Return(condition))...)
 }
