@@ -17,6 +17,7 @@ import (
 
 	"github.com/resilgo/resil/examples/retail/internal/app"
 	"github.com/resilgo/resil/examples/retail/internal/config"
+	"github.com/resilgo/resil/examples/retail/internal/telemetry"
 	resil "github.com/resilgo/resil/runtime"
 	"github.com/resilgo/resil/runtime/admin"
 )
@@ -35,6 +36,10 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	flush, err := telemetry.Start(ctx, os.Getenv, "retail")
+	if err != nil {
+		return err
+	}
 	service, err := app.New(cfg, resil.Config{})
 	if err != nil {
 		return err
@@ -43,13 +48,13 @@ func run(ctx context.Context) (err error) {
 	defer func() {
 		closing, cancel := context.WithTimeout(context.Background(), shutdown)
 		defer cancel()
-		err = errors.Join(err, service.Close(closing))
+		err = errors.Join(err, service.Close(closing), flush(closing))
 	}()
 	if err := service.Start(ctx); err != nil {
 		return err
 	}
 	both, ctx := errgroup.WithContext(ctx)
-	both.Go(func() error { return serve(ctx, cfg.Addr, service.Handler) })
+	both.Go(func() error { return serve(ctx, cfg.Addr, telemetry.Server(service.Handler)) })
 	both.Go(func() error { return admin.Serve(ctx, cfg.AdminAddr, service.Operators, false) })
 	slog.Info("open", "customers", "http://"+cfg.Addr, "operators", "http://"+cfg.AdminAddr)
 	return both.Wait()

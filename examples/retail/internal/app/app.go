@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/resilgo/resil/examples/retail/internal/api"
 	"github.com/resilgo/resil/examples/retail/internal/archive"
@@ -61,7 +62,12 @@ func assemble(cfg config.Config, raw *clients, policies resil.Config, options []
 		return nil, err
 	}
 	// Traces go to the process's provider, nowhere while none is set.
-	options = append([]resil.Option{resil.WithOutbox(box), tracing.New(nil)}, options...)
+	traces := tracing.New(nil,
+		tracing.WithAttributes("db", attribute.String("db.system.name", cfg.DatabaseSystem())),
+		tracing.WithAttributes("redis", attribute.String("db.system.name", "redis")),
+		tracing.WithAttributes("s3", attribute.String("rpc.system.name", "aws-api")),
+		tracing.WithAttributes("openai", attribute.String("gen_ai.provider.name", "openai"), attribute.String("gen_ai.request.model", cfg.OpenAIModel)))
+	options = append([]resil.Option{resil.WithOutbox(box), traces}, options...)
 	sys, err := resil.New(policies, options...)
 	if err != nil {
 		return nil, errors.Join(err, box.Close(context.Background()))

@@ -12,6 +12,7 @@ import (
 	"github.com/openai/openai-go/v3/shared"
 
 	"github.com/resilgo/resil/examples/retail/internal/retail"
+	"github.com/resilgo/resil/examples/retail/internal/telemetry"
 )
 
 // OpenAI is the Assistant behind an OpenAI-compatible server. It is safe for
@@ -28,6 +29,7 @@ func NewOpenAI(baseURL, apiKey, model string) *OpenAI {
 		client: openai.NewClient(
 			option.WithBaseURL(baseURL),
 			option.WithAPIKey(apiKey),
+			option.WithHTTPClient(telemetry.Client()),
 			// Retries are the guard's business. The SDK's own would multiply
 			// with them and hide the failures from the breaker.
 			option.WithMaxRetries(0),

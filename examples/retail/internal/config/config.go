@@ -32,6 +32,14 @@ type Config struct {
 // EmbeddedOpenAI reports whether the language model is a stub.
 func (c Config) EmbeddedOpenAI() bool { return c.OpenAIKey == "" && c.OpenAIURL == "" }
 
+// DatabaseSystem is the database's kind as traces name it.
+func (c Config) DatabaseSystem() string {
+	if c.DatabaseURL == "" {
+		return "sqlite"
+	}
+	return "postgresql"
+}
+
 // Load reads the configuration through getenv, usually os.Getenv, and returns
 // everything that is wrong with it.
 func Load(getenv func(string) string) (Config, error) {
