@@ -2,10 +2,14 @@ package directive
 
 import (
 	_ "embed"
+	"go/token"
+	"regexp"
+	"slices"
 
 	"github.com/resilgo/resil/analyzer/internal/finding"
 	"github.com/resilgo/resil/analyzer/internal/guards"
 	"github.com/resilgo/resil/analyzer/internal/rule"
+	grammar "github.com/resilgo/resil/generator/directive"
 	"github.com/resilgo/resil/generator/model"
 )
 
@@ -34,14 +38,59 @@ func Findings(u *finding.Unit, problems []model.Problem) []finding.Finding {
 	var findings []finding.Finding
 	for _, p := range problems {
 		pos := u.Fset.Position(p.Pos)
-		findings = append(findings, finding.Finding{
+		found := finding.Finding{
 			Rule:    "directive",
 			Pos:     pos,
 			End:     u.Fset.Position(p.End),
 			Message: p.Message,
 			Package: u.Pkg.Path(),
 			Test:    finding.IsTestFile(pos.Filename),
-		})
+		}
+		if fix, ok := closeUp(u, p.Pos); ok {
+			found.Fixes = []finding.Fix{fix}
+		}
+		findings = append(findings, found)
 	}
 	return findings
+}
+
+// gaps matches a directive that has blanks where none may be. Groups: what is to
+// be replaced, and the verb.
+var gaps = regexp.MustCompile(`^(//[\t ]*resil:[\t ]*)([a-z]+)\b`)
+
+// closeUp returns the fix of a directive, at pos, that has blanks behind its
+// slashes or its colon and is else well-formed. It changes no program: what the
+// directive says comes true when resilgen runs.
+func closeUp(u *finding.Unit, pos token.Pos) (finding.Fix, bool) {
+	text := commentAt(u, pos)
+	m := gaps.FindStringSubmatch(text)
+	if m == nil || m[1] == grammar.Prefix || !isVerb(m[2]) {
+		return finding.Fix{}, false
+	}
+	start := u.Fset.PositionFor(pos, false)
+	return finding.Fix{
+		Message: "write " + grammar.Prefix + m[2],
+		Edits: []finding.Edit{{
+			Filename: start.Filename, Start: start.Offset, End: start.Offset + len(m[1]), New: grammar.Prefix,
+		}},
+	}, true
+}
+
+// commentAt returns the text of the comment that starts at pos; empty if there is
+// none.
+func commentAt(u *finding.Unit, pos token.Pos) string {
+	for _, f := range u.Files {
+		for _, group := range f.Comments {
+			for _, c := range group.List {
+				if c.Slash == pos {
+					return c.Text
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func isVerb(word string) bool {
+	return slices.ContainsFunc(grammar.Verbs(), func(v grammar.VerbDoc) bool { return string(v.Verb) == word })
 }

@@ -77,9 +77,24 @@ func (p *plugin) BuildAnalyzers() ([]*analysis.Analyzer, error) {
 		if len(p.settings.Rules) > 0 && !slices.Contains(p.settings.Rules, a.Name) {
 			continue
 		}
-		rules = append(rules, rule.Configured(a, e, resolved))
+		rules = append(rules, alone(rule.Configured(a, e, resolved)))
 	}
 	return rules, nil
+}
+
+// alone makes the rule report findings without related places: golangci-lint
+// prints each of those as an issue of its own. Messages name the path anyway.
+func alone(a *analysis.Analyzer) *analysis.Analyzer {
+	run := a.Run
+	a.Run = func(p *analysis.Pass) (any, error) {
+		inner := *p
+		inner.Report = func(d analysis.Diagnostic) {
+			d.Related = nil
+			p.Report(d)
+		}
+		return run(&inner)
+	}
+	return a
 }
 
 // GetLoadMode asks for type information.
