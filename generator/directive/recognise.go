@@ -58,7 +58,7 @@ func meansVerb(text, sep, word string) bool {
 	switch {
 	case strings.TrimSpace(sep) == "":
 		return isVerb(word) && strings.HasPrefix(text, "//r")
-	case strings.Contains(".-=", sep):
+	case strings.Contains(".-=", sep): //nolint:gocritic // any of these stands between
 		return isVerb(word)
 	}
 	return Nearest(word, verbNames()) != ""

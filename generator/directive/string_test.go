@@ -55,6 +55,7 @@ func withoutPositions(v Value) Value {
 
 // identity checks that printing and parsing again loses and adds nothing.
 func identity(t testing.TB, src string) {
+	t.Helper()
 	fset := token.NewFileSet()
 	syntax, err := parser.ParseFile(fset, "a.go", src, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
@@ -64,6 +65,7 @@ func identity(t testing.TB, src string) {
 		printed := d.String()
 		again := onInterfaceSource(printed)
 		switch d.Target.Kind {
+		case OnInterface:
 		case OnMethod:
 			again = onMethodSource("\t" + printed)
 		case OnFunc, OnLine:

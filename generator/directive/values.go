@@ -73,6 +73,7 @@ func (a *args) parse() Value {
 		return Guarded{Reason: a.reason(a.d.Args)}
 	case VerbPlain:
 		return a.plain()
+	default: // the others take arguments
 	}
 	if !a.split() {
 		return nil

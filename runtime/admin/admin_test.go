@@ -236,7 +236,7 @@ func TestAttacks(t *testing.T) {
 				config.Authorize = nil
 			}
 			status, body := do(t, newHandler(t, sys, config), tc.request)
-			if status != tc.status && !(tc.status == http.StatusNotFound && status/100 == 3) {
+			if redirected := tc.status == http.StatusNotFound && status/100 == 3; status != tc.status && !redirected {
 				t.Errorf("%d %s; want %d", status, body, tc.status)
 			}
 			if sys.Level() != resil.Optimal {
@@ -355,7 +355,7 @@ func TestStreamTellsEverythingThenWhatChanged(t *testing.T) {
 			t.Errorf("changes %+v; want the level's", second.Changes)
 		}
 		cancel()
-		for range updates { //nolint:revive // drains until the stream ends: the bubble fails if a goroutine stays
+		for range updates { // drains until the stream ends: the bubble fails if a goroutine stays
 		}
 	})
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/resilgo/resil/runtime/chaos"
 )
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // lab is a system under faults.
 type lab struct {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -205,7 +204,8 @@ func TestSchemaIsFresh(t *testing.T) {
 	if err := json.Unmarshal(committed, &v); err != nil {
 		t.Fatal(err)
 	}
-	if dangling := danglingRefs(v, v.(map[string]any)["$defs"].(map[string]any)); len(dangling) > 0 {
+	defs := v.(map[string]any)["$defs"].(map[string]any)
+	if dangling := danglingRefs(v, defs); len(dangling) > 0 {
 		t.Errorf("references to nothing: %q", dangling)
 	}
 }
@@ -244,7 +244,7 @@ func shop(t *testing.T) *resil.System {
 	return sys
 }
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 func breakerOf(sys *resil.System) resil.Breaker { return *sys.Status().Dependencies[0].Limits.Breaker }
 

@@ -94,7 +94,7 @@ func (doc document) refused(err error) {
 // reasons returns the errors joined in err, those of one dependency together.
 func reasons(err error) []error {
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		if joined, ok := e.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this walks the tree itself
+		if joined, ok := e.(interface{ Unwrap() []error }); ok {
 			var all []error
 			for _, part := range joined.Unwrap() {
 				all = append(all, reasons(part)...)

@@ -19,7 +19,7 @@ import (
 	"github.com/resilgo/resil/runtime/httpguard"
 )
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 func newSystem(t testing.TB) *resil.System {
 	t.Helper()
@@ -80,7 +80,7 @@ func get(t *testing.T, rt http.RoundTripper, method, url, payload string, header
 	if err != nil {
 		return nil, "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // a test's body
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	return resp, string(text), err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"runtime"
@@ -19,12 +18,15 @@ import (
 	resil "github.com/resilgo/resil/runtime"
 )
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 func always(string) bool { return true }
 
 // folder returns the name of a folder that does not exist yet.
-func folder(t testing.TB) string { return filepath.Join(t.TempDir(), "box") }
+func folder(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "box")
+}
 
 func mustOpen(t testing.TB, dir string, cfg Config) *Store {
 	t.Helper()

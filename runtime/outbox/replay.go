@@ -205,6 +205,7 @@ func (q *queue) count(s settlement) {
 	q.store.mu.Lock()
 	defer q.store.mu.Unlock()
 	switch s.verdict {
+	case nothing, excused, failed: // it stays where it is
 	case delivered:
 		q.waiting--
 		q.store.release(1, int64(len(s.record.Payload)))

@@ -46,7 +46,7 @@ func Delay(d time.Duration, next Step) Step {
 // Deaf returns a step that does next after d whatever the context says.
 func Deaf(d time.Duration, next Step) Step {
 	return func(ctx context.Context) (string, error) {
-		time.Sleep(d)
+		time.Sleep(d) //nolint:forbidigo // deaf is what it is about
 		return next(ctx)
 	}
 }
@@ -176,4 +176,11 @@ func (f *Fake) String() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return fmt.Sprintf("%d calls, %d under way, at most %d at once", f.calls, f.inFlight, f.peak)
+}
+
+// drop forgets the rest of the script.
+func (f *Fake) drop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.script = nil
 }

@@ -117,7 +117,7 @@ func (t *tracer) Start(ctx context.Context, call resil.CallInfo) (context.Contex
 func (t *tracer) of(call resil.CallInfo) *fixed {
 	key := method{call.Dependency, call.Method}
 	if f, ok := t.fixed.Load(key); ok {
-		return f.(*fixed) //nolint:forcetypeassert // the map holds nothing else
+		return f.(*fixed) //nolint:errcheck // the map holds nothing else
 	}
 	f := &fixed{
 		span: call.Dependency + "." + call.Method,

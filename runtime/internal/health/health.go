@@ -281,7 +281,7 @@ func period(every time.Duration) time.Duration {
 func (g *group) once(ctx context.Context, c *check) {
 	if h := g.hung; h != nil {
 		select {
-		case <-h.ended: // too late to count for anything
+		case <-h.ended: //nolint:errcheck // too late to count for anything
 			g.hung = nil
 		default:
 			if h.check == c { // the others cannot be asked and keep their state
@@ -304,7 +304,7 @@ func (g *group) once(ctx context.Context, c *check) {
 		g.tell(Result{Check: c.Name, Took: time.Since(r.start), Err: ErrTimeout}, c)
 	case <-ctx.Done():
 		select {
-		case <-r.ended:
+		case <-r.ended: //nolint:errcheck // the run is over, whatever it says
 		case <-timeout.C: // lost: it ignores its context
 		}
 	}

@@ -67,14 +67,15 @@ func (s *spec) second() {
 	if now > 0 {
 		level = s.levels[now-1]
 	}
-	if target > level {
+	switch {
+	case target > level:
 		s.flap(now)
 		level = target
-	} else if s.cfg.Step {
+	case s.cfg.Step:
 		if target < level && s.heldFor(now, level-1) && s.sinceChange(now) >= s.dwell {
 			level--
 		}
-	} else {
+	default:
 		for better := target; better < level; better++ {
 			if s.heldFor(now, better) {
 				level = better
