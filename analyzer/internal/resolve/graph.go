@@ -95,6 +95,8 @@ func (p *program) modeOf(o *op) (m modes, guard string, timed bool) {
 		return guarded, o.Region, false
 	case o.node.covered() != "":
 		return guarded, o.node.covered(), false
+	case o.node.top.Outbound != "":
+		return guarded, "//resil:outbound " + o.node.top.Outbound, false
 	}
 	return plain, "", false
 }
@@ -133,9 +135,12 @@ func (p *program) connect(owners map[int32]param) {
 		}
 		for _, o := range n.ops {
 			m, guard, timed := p.modeOf(o)
-			if o.Kind == summary.Extern {
+			if o.runsArgs() {
+				m, guard, timed := m, guard, timed
+				if g := p.guardBehind(o); g != "" {
+					m, guard = guarded, g
+				}
 				p.connectArgs(owners, rel, o, func(int) modes { return plain }, m, guard, timed)
-				continue
 			}
 			// A parameter that this function runs is judged at its callers.
 			direct := true
@@ -150,6 +155,29 @@ func (p *program) connect(owners map[int32]param) {
 			}
 		}
 	}
+}
+
+// runsArgs reports whether foreign code may run the functions that an op passes.
+func (o *op) runsArgs() bool {
+	return o.Kind == summary.Extern || o.Kind == summary.Outbound ||
+		o.Kind == summary.Interface && (o.outside || len(o.targets) == 0)
+}
+
+// guardBehind returns the guard that an interface of the module stands for: one
+// wired in elsewhere, or, where nothing is known, one by its name.
+func (p *program) guardBehind(o *op) string {
+	if o.Kind != summary.Interface {
+		return ""
+	}
+	for _, h := range o.helpers {
+		if catalog.Effect(h.Effect) == catalog.Runs {
+			return h.Dependency
+		}
+	}
+	if len(o.helpers) == 0 && len(o.foreign) == 0 && len(o.targets) == 0 && strings.Contains(strings.ToLower(o.Iface), "breaker") {
+		return o.Iface[strings.LastIndexByte(o.Iface, '/')+1:]
+	}
+	return ""
 }
 
 // connectArgs makes the edges to functions that an op passes on.
@@ -310,9 +338,12 @@ func (p *program) learn(owners map[int32]param) bool {
 				if v == 0 || !deferred(owners, rel, n, v) {
 					continue
 				}
-				if o.Kind == summary.Extern {
-					note(n, owners[v], m, guard, plain)
-					continue
+				if o.runsArgs() {
+					mode, g := m, guard
+					if behind := p.guardBehind(o); behind != "" {
+						mode, g = guarded, behind
+					}
+					note(n, owners[v], mode, g, plain)
 				}
 				for _, t := range o.targets {
 					g := guard

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/resilgo/resil/analyzer/internal/summary"
@@ -20,8 +21,12 @@ func (p *program) guardAll(v int32) (guard string, known bool) {
 			markers = false
 		}
 	}
+	funcs := len(p.functions(v)) > 0
 	for _, val := range p.sorted(v) {
 		x := &p.values[val]
+		if funcs && p.isFuncType(x) {
+			continue // the functions themselves are known
+		}
 		// That a foreign type became an interface says nothing about the value.
 		if x.Kind == summary.ContextValue || !markers && p.isMarker(x) {
 			continue
@@ -56,6 +61,11 @@ func (p *program) guardOfMade(v int32) string {
 	return ""
 }
 
+// isFuncType reports whether x stands for a named function type of the module.
+func (p *program) isFuncType(x *value) bool {
+	return x.Kind == summary.TypeValue && p.vars["V "+x.Name] != 0
+}
+
 // guardOf returns the guard inside a value: a client, transport, interceptor,
 // driver or policy.
 func (p *program) guardOf(val int32, open map[int32]bool) string {
@@ -77,7 +87,7 @@ func (p *program) guardOf(val int32, open map[int32]bool) string {
 	case summary.TypeValue:
 		g = p.guardOfType(x.Name, open)
 	case summary.FuncValue:
-		g = p.guardOfFunc(x.node)
+		g = p.guardOfFunc(x.node, open)
 	}
 	delete(open, val)
 	if len(open) == 0 && p.settled {
@@ -105,8 +115,9 @@ func (p *program) guardOfObject(x *value, val int32, open map[int32]bool) string
 	}
 	for _, v := range x.part {
 		guard := ""
+		funcs := len(p.functions(v)) > 0
 		for _, in := range p.sorted(v) {
-			if p.values[in].Kind == summary.ContextValue {
+			if p.values[in].Kind == summary.ContextValue || funcs && p.isFuncType(&p.values[in]) {
 				continue
 			}
 			if guard = p.guardOf(in, open); guard == "" {
@@ -120,6 +131,31 @@ func (p *program) guardOfObject(x *value, val int32, open map[int32]bool) string
 	for _, v := range p.stored[val] {
 		if g := anyOf(v); g != "" {
 			return g
+		}
+	}
+	if g := p.guardOfOptions(x, open); g != "" {
+		return g
+	}
+	if x.Name == "net/http.Client" && !slices.ContainsFunc(append(x.Set, p.fields[val]...), func(s string) bool { return strings.HasPrefix(s, "Transport") }) {
+		return anyOf(p.vars["G net/http.DefaultTransport"])
+	}
+	return ""
+}
+
+// guardOfOptions returns a guard that an option function stores in what it is
+// given: func(o *s3.Options) { o.HTTPClient = guarded }.
+func (p *program) guardOfOptions(x *value, open map[int32]bool) string {
+	for _, v := range x.in {
+		for _, f := range p.functions(v) {
+			for _, param := range f.Params {
+				for _, s := range p.stores[f.pkg.vars[param]] {
+					for _, val := range p.sorted(s.src) {
+						if g := p.guardOf(val, open); g != "" {
+							return g
+						}
+					}
+				}
+			}
 		}
 	}
 	return ""
@@ -163,7 +199,7 @@ func (p *program) guardOfType(name string, open map[int32]bool) string {
 		case "Connect", "Open":
 			g = p.guardOfDriver(n)
 		default:
-			g = p.guardOfFunc(n)
+			g = p.guardOfFunc(n, open)
 		}
 		if g != "" {
 			return g
@@ -268,9 +304,12 @@ func (p *program) guardOfDriver(n *node) string {
 
 // guardOfFunc judges an interceptor or middleware: it runs the function that it
 // was given only inside a guard, at once or in the function that it returns.
-func (p *program) guardOfFunc(n *node) string {
+func (p *program) guardOfFunc(n *node, open map[int32]bool) string {
 	if n == nil {
 		return ""
+	}
+	if slices.ContainsFunc(n.ops, func(o *op) bool { return o.Middle }) || p.runsMiddle(n) {
+		return p.guardOfTransport(n, open)
 	}
 	if n.Invoker == 0 && n.Method != "ProcessHook" && n.Method != "ProcessPipelineHook" && !p.returnsFunc(n) {
 		return ""
@@ -317,6 +356,16 @@ func (p *program) guardOfFunc(n *node) string {
 		}
 	}
 	return guard
+}
+
+// runsMiddle reports whether a literal inside n hands on a request.
+func (p *program) runsMiddle(n *node) bool {
+	for _, e := range n.edges {
+		if inside(e.to, n) && e.to != n && slices.ContainsFunc(e.to.ops, func(o *op) bool { return o.Middle }) {
+			return true
+		}
+	}
+	return false
 }
 
 // returnsFunc reports whether n returns one of its own literals.

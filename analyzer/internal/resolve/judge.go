@@ -66,6 +66,11 @@ func (p *program) outbound(o *op) (call, bool) {
 			return call{op: o, row: o.Row, callee: o.Callee}, true
 		}
 	}
+	for _, t := range o.targets {
+		if t.Outbound != "" && o.Kind != summary.Static {
+			return call{op: o, row: summary.Row{Effect: uint8(catalog.Call), Dependency: t.Outbound}, callee: t.ID}, true
+		}
+	}
 	if row, ok := p.generatedCall(o); ok {
 		return call{op: o, row: row, callee: o.targets[0].ID}, true
 	}

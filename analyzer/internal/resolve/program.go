@@ -78,7 +78,9 @@ type op struct {
 	targets   []*node
 	foreign   []foreign // what leaves the module through an interface
 	seen      map[int32]bool
-	generated bool // a target is a generated stub
+	outside   bool          // an implementation lies outside the module: it may run the arguments
+	callbacks []*node       // functions that foreign code runs
+	helpers   []summary.Row // guards and other helpers behind an interface
 }
 
 // foreign is an implementation outside the module.
@@ -285,6 +287,7 @@ func (p *program) flow(dst, src int32) {
 
 // solve propagates until nothing changes.
 func (p *program) solve() {
+	p.defaults()
 	for len(p.queue) > 0 {
 		f := p.queue[len(p.queue)-1]
 		p.queue = p.queue[:len(p.queue)-1]
@@ -294,6 +297,13 @@ func (p *program) solve() {
 		for i := 0; i < len(p.subs[f.v]); i++ {
 			p.resolve(p.subs[f.v][i].op, f.v, f.value)
 		}
+	}
+}
+
+// defaults makes the one thing that nobody makes: http.DefaultClient.
+func (p *program) defaults() {
+	if v := p.vars["G net/http.DefaultClient"]; v != 0 {
+		p.add(v, p.value(p.pkgs[0], summary.Value{Kind: summary.ObjectValue, Name: "net/http.Client", ID: "net/http.DefaultClient"}))
 	}
 }
 
@@ -311,16 +321,24 @@ func (p *program) subscribe(o *op) {
 		}
 	case summary.Interface, summary.Dynamic:
 		p.watch(o, o.v(o.Recv))
-	case summary.Extern:
-		for _, a := range o.Args {
-			p.watch(o, o.v(a))
-		}
+	case summary.Extern, summary.Outbound:
+		p.watchArgs(o)
+	}
+}
+
+// watchArgs enters that a foreign function may run what it is given.
+func (p *program) watchArgs(o *op) {
+	for _, a := range o.Args {
+		p.watch(o, o.v(a))
 	}
 }
 
 // watch resolves o with every value of variable v.
 func (p *program) watch(o *op, v int32) {
 	if v == 0 {
+		return
+	}
+	if slices.ContainsFunc(p.subs[v], func(s sub) bool { return s.op == o }) {
 		return
 	}
 	p.subs[v] = append(p.subs[v], sub{o})
@@ -335,9 +353,14 @@ func (p *program) resolve(o *op, v, val int32) {
 	x := &p.values[val]
 	switch o.Kind {
 	case summary.Interface:
-		switch x.Kind {
-		case summary.TypeValue, summary.ObjectValue:
-			p.dispatch(o, x.Name, val)
+		if x.Kind != summary.FuncValue {
+			if (x.Kind == summary.TypeValue || x.Kind == summary.ObjectValue) && v != 0 && !o.isArg(v) {
+				p.dispatch(o, x.Name, val)
+			}
+			return
+		}
+		if o.outside && x.node != nil {
+			p.callback(o, x.node)
 		}
 	case summary.Dynamic:
 		switch x.Kind {
@@ -348,11 +371,16 @@ func (p *program) resolve(o *op, v, val int32) {
 		case summary.ObjectValue:
 			p.wrap(o, val)
 		}
-	case summary.Extern:
+	case summary.Extern, summary.Outbound:
 		if x.Kind == summary.FuncValue && x.node != nil {
 			p.callback(o, x.node)
 		}
 	}
+}
+
+// isArg reports whether v is an argument of the op, and not its receiver.
+func (o *op) isArg(v int32) bool {
+	return v != o.v(o.Recv) && slices.ContainsFunc(o.Args, func(a summary.Var) bool { return o.v(a) == v })
 }
 
 // dispatch resolves an interface call on a value of a named type.
@@ -377,7 +405,6 @@ func (p *program) dispatch(o *op, name string, val int32) {
 		if n := p.byID[m.Func]; n != nil {
 			if o.Row.Effect != 0 && n.file.Generated && !n.file.Resil {
 				p.leave(o, o.Row, o.Callee, val)
-				o.generated = true
 				return
 			}
 			p.bind(o, n)
@@ -403,6 +430,14 @@ func (p *program) dispatch(o *op, name string, val int32) {
 
 // leave enters that a call leaves the module.
 func (p *program) leave(o *op, row summary.Row, callee string, val int32) {
+	if !o.outside {
+		o.outside = true
+		p.watchArgs(o)
+	}
+	if e := catalog.Effect(row.Effect); e > catalog.Lazy {
+		o.helpers = append(o.helpers, row)
+		return
+	}
 	if row.Effect == 0 || catalog.Effect(row.Effect) == catalog.Lazy {
 		return
 	}
@@ -430,22 +465,35 @@ func (p *program) bind(o *op, n *node) {
 // callback enters that a foreign function runs n. It passes on its context,
 // unless it is bounded in time by itself.
 func (p *program) callback(o *op, n *node) {
-	if slices.Contains(o.targets, n) {
+	if slices.Contains(o.callbacks, n) {
 		return
 	}
-	o.targets = append(o.targets, n)
+	o.callbacks = append(o.callbacks, n)
+	given := []int32{o.v(o.Recv)}
+	for _, a := range o.Args {
+		given = append(given, o.v(a))
+	}
 	for _, param := range n.Params {
 		v := n.pkg.vars[param]
+		if v == 0 {
+			continue
+		}
+		limit := 0.0
+		if o.Row.Dependency == "resil" {
+			limit = p.limit(o)
+		}
 		switch {
-		case v == 0:
-		case o.Row.Timed:
-			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Limited}))
-		case o.Row.Dependency == "resil" && p.limit(o) > 0:
-			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Limited, Seconds: p.limit(o)}))
-		case o.Context != 0:
-			p.flow(v, o.v(o.Context))
-		default:
+		case o.Row.Timed || limit > 0:
+			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Limited, Seconds: limit}))
+		case o.Context == 0:
 			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Foreign}))
+		}
+		// It is handed what the foreign function was, or what is made of it: a
+		// transaction of a database.
+		for _, g := range given {
+			if g != o.v(o.Context) || !o.Row.Timed && limit == 0 {
+				p.flow(v, g)
+			}
 		}
 	}
 }

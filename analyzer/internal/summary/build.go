@@ -72,6 +72,7 @@ type builder struct {
 	fn   *function
 
 	callee string // the function whose arguments are being walked
+	config bool   // the settings of something foreign are being walked
 }
 
 type funcDir struct{ guarded, outbound string }
@@ -210,6 +211,9 @@ func (b *builder) funcDecl(d *ast.FuncDecl) {
 		ID: b.id(obj), Name: shortName(obj), Pos: b.pos(d.Name), Outer: -1,
 		Exported: d.Name.IsExported(), Handler: isHandler(sig),
 		Guarded: b.funcDirs[d].guarded, Outbound: b.funcDirs[d].outbound,
+	}
+	if r := b.cat.Lookup(obj, nil); r != nil && r.Line == 0 && r.Effect == catalog.Call {
+		f.Outbound = r.Dependency // the user says so
 	}
 	switch {
 	case sig.Recv() != nil:

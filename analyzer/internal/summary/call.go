@@ -81,10 +81,10 @@ func (b *builder) namedCall(e *ast.CallExpr, name ast.Node, sel *ast.SelectorExp
 			}
 		}
 	}
-	outer := b.callee
-	b.callee = fn.Origin().FullName()
+	callee, config := b.callee, b.config
+	b.callee, b.config = fn.Origin().FullName(), !b.inModule(fn.Pkg())
 	c.args = b.arguments(c.sig, c.exprs)
-	b.callee = outer
+	b.callee, b.config = callee, config
 	return b.invoke(c)
 }
 
@@ -264,6 +264,9 @@ func (b *builder) invoke(c site) []Var {
 	if v, ok := b.contextCall(c); ok {
 		return v
 	}
+	if v, ok := b.driverCall(c); ok {
+		return v
+	}
 	row := b.row(fn, c.through)
 	iface := c.through != nil && isInterface(c.through)
 	if row == nil && fn.Signature().Recv() != nil {
@@ -279,6 +282,9 @@ func (b *builder) invoke(c site) []Var {
 		return b.interfaceCall(c, op, row)
 	case row != nil:
 		op.Kind, op.Row = Outbound, b.rowOf(row, c)
+		if b.dialer() && (row.Dependency == "net" || row.Dependency == "dns") {
+			op.Row.Effect, op.Row.Why = uint8(catalog.Counted), "dialer of a client"
+		}
 		op.Write = b.writes(c, op.Row)
 		op.Middle = fn.Name() == "RoundTrip" && b.fn.roundTrip
 		b.op(op)
@@ -671,6 +677,38 @@ func (b *builder) contextCall(c site) ([]Var, bool) {
 				return []Var{c.recv}, true
 			}
 		}
+	}
+	return nil, false
+}
+
+// dialer reports whether the current function is what a client is told to
+// connect with: the client calls it, and the call of the client counts.
+func (b *builder) dialer() bool {
+	if !b.out.Funcs[b.fn.index].Config {
+		return false
+	}
+	sig := b.fn.sig
+	return sig == nil || sig.Results().Len() > 0 && isType(sig.Results().At(0).Type(), "net", "Conn")
+}
+
+// driverCall ties a database to the driver that was registered under its name.
+func (b *builder) driverCall(c site) ([]Var, bool) {
+	fn := c.fn
+	if fn.Pkg() == nil || fn.Pkg().Path() != "database/sql" || fn.Signature().Recv() != nil || len(c.exprs) < 2 {
+		return nil, false
+	}
+	tv := b.u.Info.Types[c.exprs[0]]
+	if tv.Value == nil || tv.Value.Kind() != constant.String {
+		return nil, false
+	}
+	driver := b.global("D " + constant.StringVal(tv.Value))
+	switch fn.Name() {
+	case "Register":
+		b.flow(driver, c.args[1])
+		return nil, true
+	case "Open":
+		c.args = []Var{driver}
+		return b.object(c, ""), true
 	}
 	return nil, false
 }

@@ -114,10 +114,13 @@ func (b *builder) literal(e *ast.FuncLit) Var {
 	outer := b.fn
 	outer.lits++
 	id := outer.id + "$" + strconv.Itoa(outer.lits)
-	b.open(Func{ID: id, Name: b.out.Funcs[outer.index].Name, Pos: b.pos(e.Type), Outer: outer.index, Handler: isHandler(sig)}, sig, e.Pos())
-	b.fn.roundTrip, b.fn.body = outer.roundTrip, e.Body
+	b.open(Func{ID: id, Name: b.out.Funcs[outer.index].Name, Pos: b.pos(e.Type), Outer: outer.index, Handler: isHandler(sig), Config: b.config}, sig, e.Pos())
+	b.fn.roundTrip, b.fn.body = outer.roundTrip || isRoundTrip(sig), e.Body
+	config := b.config
+	b.config = false
 	b.block(e.Body)
 	b.settleFresh(e.Body)
+	b.config = config
 	b.close()
 	v := b.temp()
 	b.bind(v, Value{Kind: FuncValue, Name: id})
@@ -170,6 +173,12 @@ func (b *builder) structLiteral(e *ast.CompositeLit, t types.Type, u *types.Stru
 	}
 }
 
+// isRoundTrip reports whether sig is that of http.RoundTripper.RoundTrip.
+func isRoundTrip(sig *types.Signature) bool {
+	return sig.Params().Len() == 1 && sig.Results().Len() == 2 &&
+		isType(sig.Params().At(0).Type(), "net/http", "Request") && isType(sig.Results().At(0).Type(), "net/http", "Response")
+}
+
 // literalField returns the field that the i-th element of a struct literal sets.
 func (b *builder) literalField(u *types.Struct, i int, x ast.Expr) (*types.Var, ast.Expr) {
 	if kv, ok := x.(*ast.KeyValueExpr); ok {
@@ -190,6 +199,9 @@ func (b *builder) literalField(u *types.Struct, i int, x ast.Expr) (*types.Var, 
 // &http.Client{Transport: t, Timeout: d}.
 func (b *builder) foreignLiteral(e *ast.CompositeLit, n *types.Named, u *types.Struct) Var {
 	o := Value{Kind: ObjectValue, Name: typeName(n), ID: b.objectID(e), Made: b.pos(e)}
+	config := b.config
+	b.config = true
+	defer func() { b.config = config }()
 	for i, x := range e.Elts {
 		field, value := b.literalField(u, i, x)
 		if field == nil {
@@ -361,7 +373,7 @@ func (b *builder) wrapper(sel *ast.SelectorExpr, e ast.Expr, s *types.Selection,
 	outer.lits++
 	id := outer.id + "$" + strconv.Itoa(outer.lits)
 	sig := fn.Signature()
-	b.open(Func{ID: id, Name: b.out.Funcs[outer.index].Name, Pos: b.pos(c.name), Outer: outer.index}, nil, e.Pos())
+	b.open(Func{ID: id, Name: b.out.Funcs[outer.index].Name, Pos: b.pos(c.name), Outer: outer.index, Config: b.config}, nil, e.Pos())
 	b.fn.stmt, b.fn.roundTrip = outer.stmt, outer.roundTrip
 	params := make([]Var, sig.Params().Len())
 	for i := range params {

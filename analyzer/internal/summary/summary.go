@@ -66,18 +66,18 @@ type Func struct {
 	Pos   Pos    // of the name, or of the literal
 	Outer int32  // index of the function that holds the literal, -1 = none
 
-	Exported   bool   // a function or method that other packages can name
-	Method     string // name of the method, "" for other functions
-	Entry      bool   // main, init, tests aside: called from outside whatever the module does
-	Handler    bool   // has the signature of an HTTP handler: servers call it
-	Referenced bool   // used as a value
-	Guarded    string // reason of //resil:guarded
-	Outbound   string // name of //resil:outbound
-	Recv       Var
-	Params     []Var // by parameter; what is not followed is 0
-	Results    []Var // by result
-	Invoker    int32 // 1 + index of the parameter that is a gRPC invoker or streamer, 0 = none
-	Ops        []Op
+	Exported bool   // a function or method that other packages can name
+	Method   string // name of the method, "" for other functions
+	Entry    bool   // main, init, tests aside: called from outside whatever the module does
+	Handler  bool   // has the signature of an HTTP handler: servers call it
+	Config   bool   // a function value that is part of a foreign thing's settings
+	Guarded  string // reason of //resil:guarded
+	Outbound string // name of //resil:outbound
+	Recv     Var
+	Params   []Var // by parameter; what is not followed is 0
+	Results  []Var // by result
+	Invoker  int32 // 1 + index of the parameter that is a gRPC invoker or streamer, 0 = none
+	Ops      []Op
 }
 
 // OpKind is what an Op does.

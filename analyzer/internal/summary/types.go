@@ -145,9 +145,9 @@ func (b *builder) foreignType(n *types.Named, from, to types.Type) {
 			continue
 		}
 		e := Method{Name: fn.Name(), Callee: fn.FullName()}
-		if r := b.row(fn, from); r != nil && r.Effect <= catalog.Counted {
+		if r := b.row(fn, from); r != nil {
 			e.Row = b.rowOf(r, site{fn: fn})
-		} else if r == nil {
+		} else {
 			if r := stubRow(fn, from); r != nil {
 				e.Row = b.rowOf(r, site{fn: fn})
 			}
