@@ -75,8 +75,7 @@ func (c *command) run() (int, error) {
 		}
 	}
 	flags := c.flags("resilgen", usage)
-	flags.BoolVar(&c.check, "check", false, "")
-	flags.BoolVar(&c.dryRun, "n", false, "")
+	c.emitFlags(flags)
 	flags.BoolVar(&c.verbose, "v", false, "")
 	if code, done := c.parse(flags, c.Args); done {
 		return code, nil
@@ -113,6 +112,12 @@ func (c *command) flags(name, text string) *flag.FlagSet {
 		}
 	}
 	return flags
+}
+
+// emitFlags adds the flags that say what to do with files.
+func (c *command) emitFlags(flags *flag.FlagSet) {
+	flags.BoolVar(&c.check, "check", false, "")
+	flags.BoolVar(&c.dryRun, "n", false, "")
 }
 
 // parse parses arguments. It reports done, with an exit code, when there is
@@ -159,44 +164,50 @@ func (c *command) generate(patterns []string) (int, error) {
 	if res.Interfaces == 0 {
 		c.sayf("resilgen: no guarded interfaces in %s; nothing to generate", named(patterns))
 	}
+	code, err := c.emit(res.Changes, func() error { return res.Write(c.ctx.Err) })
+	if c.verbose && err == nil {
+		c.sayf("resilgen: %d guarded interfaces, %d files changed", res.Interfaces, len(res.Changes))
+	}
+	return code, err
+}
+
+// emit does with changes what the flags say.
+func (c *command) emit(changes []*emit.Change, write func() error) (int, error) {
 	switch {
 	case c.check:
-		return c.differences(res), nil
+		return c.differences(changes), nil
 	case c.dryRun:
-		c.preview(res)
+		c.preview(changes)
 		return Done, nil
 	}
-	if err := res.Write(c.ctx.Err); err != nil {
+	if err := write(); err != nil {
 		return Trouble, err
 	}
-	for _, change := range res.Changes {
+	for _, change := range changes {
 		verb := "wrote"
 		if change.Kind == emit.Remove {
 			verb = "removed"
 		}
 		c.printf("%s %s\n", verb, c.rel(change.Path))
 	}
-	if c.verbose {
-		c.sayf("resilgen: %d guarded interfaces, %d files changed", res.Interfaces, len(res.Changes))
-	}
 	return Done, nil
 }
 
 // differences prints what -check finds and returns its exit code.
-func (c *command) differences(res *generator.Result) int {
-	for _, change := range res.Changes {
+func (c *command) differences(changes []*emit.Change) int {
+	for _, change := range changes {
 		c.printf("%s: %s\n%s", c.rel(change.Path), change.Kind, change.Diff(c.rel(change.Path)))
 	}
-	if len(res.Changes) == 0 {
+	if len(changes) == 0 {
 		return Done
 	}
-	c.sayf("resilgen: %d of the generated files differ; run resilgen %s", len(res.Changes), named(nil))
+	c.sayf("resilgen: %d of the generated files differ; run resilgen again", len(changes))
 	return Invalid
 }
 
 // preview prints what would be written, as a txtar archive.
-func (c *command) preview(res *generator.Result) {
-	for _, change := range res.Changes {
+func (c *command) preview(changes []*emit.Change) {
+	for _, change := range changes {
 		if change.Kind == emit.Remove {
 			c.sayf("resilgen: would remove %s", c.rel(change.Path))
 			continue

@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/resilgo/resil/generator"
 	"github.com/resilgo/resil/generator/directive"
+	"github.com/resilgo/resil/generator/internal/emit"
 	"github.com/resilgo/resil/generator/report"
 )
 
@@ -30,6 +32,7 @@ func subcommands() []sub {
 		{"experiments", "[packages]", "Chaos Toolkit experiments", reporter(func(in report.Input) ([]byte, error) {
 			return report.Experiments(in)
 		})},
+		{"tests", "[-check] [-n] [packages]", "a Go test file per package that proves each guard", (*command).tests},
 		{"help", "[VERB]", "what a directive means", (*command).help},
 	}
 }
@@ -47,7 +50,7 @@ func subcommand(name string) *sub {
 // usageOf returns the help text of a subcommand.
 func usageOf(name string) string {
 	s := subcommand(name)
-	return fmt.Sprintf("Usage: resilgen %s %s\n\nPrints %s.\n", s.name, s.args, s.about)
+	return fmt.Sprintf("Usage: resilgen %s %s\n\n%s.\n", s.name, s.args, strings.ToUpper(s.about[:1])+s.about[1:])
 }
 
 // reporter returns the run function of a report without options.
@@ -99,6 +102,38 @@ func (c *command) explain(args []string) (int, error) {
 		return Trouble, errors.New("explain needs the method, for example: resilgen explain Prices.Price")
 	}
 	return c.print(flags.Args()[1:], func(in report.Input) ([]byte, error) { return report.Explain(in, flags.Arg(0)) })
+}
+
+// tests writes the test files; unlike the reports they belong beside the code.
+func (c *command) tests(args []string) (int, error) {
+	flags := c.flags("tests", usageOf("tests"))
+	c.emitFlags(flags)
+	if code, done := c.parse(flags, args); done {
+		return code, nil
+	}
+	m, err := generator.Load(c.options(flags.Args()))
+	if err != nil || !c.valid(m.Findings) {
+		return Invalid, err
+	}
+	files, err := report.Tests(report.Input{Fset: m.Fset, Packages: m.Packages, Dir: c.Dir})
+	if err != nil {
+		return Trouble, err
+	}
+	var changes []*emit.Change
+	for _, f := range files {
+		change, err := emit.Compare(f.Path, f.Content)
+		var refusal *emit.Refusal
+		switch {
+		case errors.As(err, &refusal):
+			c.sayf("%s: %s", c.rel(refusal.Path), refusal.Reason)
+			return Invalid, nil
+		case err != nil:
+			return Trouble, err
+		case change != nil:
+			changes = append(changes, change)
+		}
+	}
+	return c.emit(changes, func() error { return emit.Apply(changes, c.ctx.Err) })
 }
 
 func (c *command) help(args []string) (int, error) {

@@ -41,7 +41,7 @@ func readFolder(dir string, only map[string]bool) (*Folder, error) {
 		}
 		if _, ok := output.Source(content); ok {
 			f.Output[name] = content
-		} else if annotated(content) && (only == nil || only[path]) {
+		} else if !output.Generated(content) && annotated(content) && (only == nil || only[path]) {
 			f.Annotated[name] = content
 		}
 	}

@@ -65,7 +65,7 @@ func (u *universe) parseRoot(p *packages.Package, extra []string) *source {
 			s.syntax = append(s.syntax, &scanner.Error{Pos: token.Position{Filename: name}, Msg: err.Error()})
 			continue
 		}
-		if _, own := output.Source(content); own {
+		if output.Generated(content) {
 			continue
 		}
 		f, err := parser.ParseFile(u.fset, name, content, parser.ParseComments|parser.SkipObjectResolution)
