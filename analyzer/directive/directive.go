@@ -30,28 +30,57 @@ func Check(u *finding.Unit) []finding.Finding {
 		// Contradictions are looked for where each line by itself is right.
 		_, problems = model.Merge([]*model.Package{g.Model})
 	}
-	return Findings(u, problems)
-}
-
-// Findings turns problems into findings of this rule in u.
-func Findings(u *finding.Unit, problems []model.Problem) []finding.Finding {
 	var findings []finding.Finding
 	for _, p := range problems {
-		pos := u.Fset.Position(p.Pos)
-		found := finding.Finding{
-			Rule:    "directive",
-			Pos:     pos,
-			End:     u.Fset.Position(p.End),
-			Message: p.Message,
-			Package: u.Pkg.Path(),
-			Test:    finding.IsTestFile(pos.Filename),
-		}
+		found := at(u.Fset, u.Pkg.Path(), p)
 		if fix, ok := closeUp(u, p.Pos); ok {
 			found.Fixes = []finding.Fix{fix}
 		}
 		findings = append(findings, found)
 	}
 	return findings
+}
+
+// Contradictions returns what guards in different packages of a module state
+// against each other. The packages share the file set; those with a problem of
+// their own are best left out.
+func Contradictions(fset *token.FileSet, pkgs []*model.Package) []finding.Finding {
+	inside := make(map[model.Problem]bool) // what Check reports
+	for _, p := range pkgs {
+		_, problems := model.Merge([]*model.Package{p})
+		for _, problem := range problems {
+			inside[problem] = true
+		}
+	}
+	_, problems := model.Merge(pkgs)
+	var findings []finding.Finding
+	for _, problem := range problems {
+		if !inside[problem] {
+			findings = append(findings, at(fset, packageOf(fset, pkgs, problem.Pos), problem))
+		}
+	}
+	return findings
+}
+
+// packageOf returns the path of the package that holds the position.
+func packageOf(fset *token.FileSet, pkgs []*model.Package, pos token.Pos) string {
+	name := fset.PositionFor(pos, false).Filename
+	for _, p := range pkgs {
+		if slices.ContainsFunc(p.Files, func(f *model.File) bool { return f.Name == name }) {
+			return p.Path
+		}
+	}
+	return ""
+}
+
+func at(fset *token.FileSet, pkg string, p model.Problem) finding.Finding {
+	return finding.Finding{
+		Rule:    "directive",
+		Pos:     fset.Position(p.Pos),
+		End:     fset.Position(p.End),
+		Message: p.Message,
+		Package: pkg,
+	}
 }
 
 // gaps matches a directive that has blanks where none may be. Groups: what is to

@@ -16,11 +16,13 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/resilgo/resil/analyzer/directive"
 	"github.com/resilgo/resil/analyzer/internal/config"
 	"github.com/resilgo/resil/analyzer/internal/engine"
 	"github.com/resilgo/resil/analyzer/internal/finding"
 	"github.com/resilgo/resil/analyzer/internal/guards"
 	"github.com/resilgo/resil/analyzer/internal/summary"
+	"github.com/resilgo/resil/generator/model"
 )
 
 // Module describes a run over a whole module.
@@ -140,7 +142,8 @@ type task struct {
 	summary  *summary.Package
 	local    []finding.Finding
 	problems []error
-	awaited  []string // names that resilgen is yet to declare
+	guards   *guards.Guards // nil for most
+	awaited  []string       // names that resilgen is yet to declare
 }
 
 func newRun(e *engine.Engine, pkgs []*listed) *run {
@@ -243,8 +246,9 @@ func (r *run) analyzePackage(t *task) {
 	t.problems = first(problems)
 	t.summary = r.engine.Summary(unit, r.summaryOf)
 	t.local = r.engine.Local(unit)
-	if slices.ContainsFunc(t.local, func(f finding.Finding) bool { return f.Rule == "stalegen" }) {
-		t.awaited = guards.Declares(unit)
+	t.guards = guards.Of(unit)
+	if t.guards != nil && slices.ContainsFunc(t.local, func(f finding.Finding) bool { return f.Rule == "stalegen" }) {
+		t.awaited = t.guards.Declares()
 	}
 }
 
@@ -287,12 +291,16 @@ func (r *run) summaryOf(path string) *summary.Package {
 func (r *run) collect(named func(*listed) bool) *Result {
 	res := &Result{}
 	var summaries []*summary.Package
+	var guarded []*model.Package
 	var problems []error
 	awaited := make(map[string]bool)
 	ours := make(map[string]bool) // import paths, of test variants too
 	for _, t := range r.order {
 		if t.summary != nil {
 			summaries = append(summaries, t.summary)
+		}
+		if t.guards != nil && len(t.guards.Problems) == 0 {
+			guarded = append(guarded, t.guards.Model)
 		}
 		for _, name := range t.awaited {
 			awaited[name] = true
@@ -311,8 +319,10 @@ func (r *run) collect(named func(*listed) bool) *Result {
 		}
 	}
 	slices.SortFunc(summaries, func(a, b *summary.Package) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(guarded, func(a, b *model.Package) int { return strings.Compare(a.Path, b.Path) })
 	resolved := r.engine.Resolve(summaries, nil, true)
-	res.Findings = append(res.Findings, slices.DeleteFunc(resolved.Findings, func(f finding.Finding) bool { return !ours[f.Package] })...)
+	joint := append(resolved.Findings, directive.Contradictions(r.fset, guarded)...)
+	res.Findings = append(res.Findings, slices.DeleteFunc(joint, func(f finding.Finding) bool { return !ours[f.Package] })...)
 	res.Calls = slices.DeleteFunc(resolved.Calls, func(c finding.Call) bool { return !ours[c.Package] })
 	for i := range res.Findings {
 		res.Findings[i].Package = withoutVariant(res.Findings[i].Package)

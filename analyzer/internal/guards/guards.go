@@ -60,7 +60,8 @@ func Of(u *finding.Unit) *Guards {
 func mentions(f *ast.File) bool {
 	for _, group := range f.Comments {
 		for _, c := range group.List {
-			if strings.Contains(strings.ToLower(c.Text), "resil") {
+			// Deep enough for any near miss that the grammar knows.
+			if strings.Contains(strings.ToLower(c.Text[:min(len(c.Text), 64)]), "resil") {
 				return true
 			}
 		}
@@ -82,12 +83,8 @@ func Generated(u *finding.Unit, f *ast.File) string {
 	return source
 }
 
-// Declares returns the names that resilgen declares for the guards of u.
-func Declares(u *finding.Unit) []string {
-	g := Of(u)
-	if g == nil {
-		return nil
-	}
+// Declares returns the names that resilgen declares for the guards.
+func (g *Guards) Declares() []string {
 	var names []string
 	for _, f := range g.Model.Files {
 		for _, i := range f.Interfaces {
