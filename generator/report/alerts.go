@@ -108,6 +108,7 @@ type alert struct {
 type testSeries struct {
 	name      string
 	counter   bool
+	growing   bool // a gauge: the minute of the ill phase, else 0
 	well, ill float64
 }
 
@@ -125,6 +126,9 @@ func (s testSeries) values() string {
 		v := s.well
 		if minute >= illFrom && minute < illUntil {
 			v = s.ill
+		}
+		if s.growing && minute >= illFrom && minute < illUntil {
+			v = float64(minute)
 		}
 		sum += v
 		if s.counter {
@@ -179,6 +183,7 @@ func systemAlerts() []alert {
 	return []alert{
 		level("ResilEmergency", resil.Emergency, "", "critical", "Only essential calls are made. Several dependencies are down; resil_dependency_up tells which."),
 		level("ResilMinimal", resil.Minimal, "1m", "critical", "The system is read-only. resil_dependency_up tells which dependency is down."),
+		level("ResilLimited", resil.Limited, "1m", "warning", "Features are missing. resil_dependency_up tells which dependency is down."),
 		level("ResilDegraded", resil.Degraded, "15m", "warning", "Something has been missing for a quarter of an hour. resil_dependency_up tells what."),
 		{
 			rule{
@@ -187,6 +192,25 @@ func systemAlerts() []alert {
 				annotations{"The degradation level keeps changing.", "More than twelve changes in half an hour. A breaker may open too eagerly, or a dependency may be half alive."},
 			},
 			[]testSeries{{name: `resil_degradation_transitions_total{instance="a",from="optimal",to="degraded"}`, counter: true, ill: 1}},
+		},
+		{
+			rule{
+				"ResilLevelChanged", "sum(increase(resil_degradation_transitions_total[5m])) > 0", "",
+				ruleLabels{Severity: "info"},
+				annotations{"The degradation level changed.", "GET /api/history of the admin page of any instance tells why."},
+			},
+			[]testSeries{{name: `resil_degradation_transitions_total{instance="a",from="optimal",to="degraded"}`, counter: true, ill: 1}},
+		},
+		{
+			rule{
+				"ResilSlowRecovery", `increase(resil_recovery_seconds_count[15m]) - ignoring (le) increase(resil_recovery_seconds_bucket{le="120"}[15m]) > 0`, "",
+				ruleLabels{Severity: "warning"},
+				annotations{"A recovery took more than two minutes.", "From leaving optimal until it was reached again. Either a dependency was down for long, or the way back is slow."},
+			},
+			[]testSeries{
+				{name: `resil_recovery_seconds_count`, counter: true, well: 1, ill: 2},
+				{name: `resil_recovery_seconds_bucket{le="120"}`, counter: true, well: 1, ill: 1},
+			},
 		},
 		{
 			rule{
@@ -201,7 +225,7 @@ func systemAlerts() []alert {
 
 // alerts returns the alerts that the policies of a dependency make possible.
 func (d *dependency) alerts() []alert {
-	out := []alert{d.downAlert(), d.flappingAlert(), d.shareAlert("ResilFailing", "failure|timeout", 0.1, "fail",
+	out := []alert{d.downAlert(), d.openAlert(), d.flappingAlert(), d.shareAlert("ResilFailing", "failure|timeout", 0.1, "fail",
 		"More than a tenth of the calls of "+d.Name+" have failed or timed out for five minutes.")}
 	if d.Timeout > 0 {
 		out = append(out, d.shareAlert("ResilTimeouts", "timeout", 0.05, "time out",
@@ -219,10 +243,10 @@ func (d *dependency) alerts() []alert {
 		out = append(out, a)
 	}
 	if d.any(func(m *model.Method) bool { return len(m.Fallbacks) > 0 }) {
-		out = append(out, d.fallbackAlert())
+		out = append(out, d.fallbackAlert(), d.degradedAlert())
 	}
 	if d.any(hasOutbox) {
-		out = append(out, d.outboxAlert())
+		out = append(out, d.outboxAlert(), d.backlogAlert())
 	}
 	return out
 }
@@ -269,6 +293,16 @@ func (d *dependency) downAlert() alert {
 		d.rule("ResilDependencyDown", "min by (dependency) (resil_dependency_up"+d.selector()+") == 0", "1m", d.severity(),
 			d.Name+" is down.", fmt.Sprintf("Its breaker is open or its health checks fail, so the system is at level %s or worse. See the runbook of %s.", level, d.Name)),
 		[]testSeries{{name: "resil_dependency_up" + d.labels(), well: 1, ill: 0}},
+	}
+}
+
+// openAlert fires for every dependency alike: whatever the service makes of it,
+// an outage of more than five minutes is somebody's business.
+func (d *dependency) openAlert() alert {
+	return alert{
+		d.rule("ResilBreakerOpen", "max by (dependency) (resil_breaker_state"+d.selector(`state="open"`)+") == 1", "5m", "critical",
+			"The breaker of "+d.Name+" has been open for more than five minutes.", "It does not recover by itself. See the runbook of "+d.Name+"."),
+		[]testSeries{{name: "resil_breaker_state" + d.labels(`state="open"`), well: 0, ill: 1}},
 	}
 }
 
@@ -329,6 +363,29 @@ func (d *dependency) fallbackAlert() alert {
 		d.rule("ResilFallbackFailing", expr, "5m", d.severity(), "Fallbacks of "+d.Name+" fail.",
 			"What stands in for "+d.Name+" fails too, so callers get errors."),
 		[]testSeries{{name: "resil_fallbacks_total" + d.labels(`method="M"`, `strategy="call"`, `outcome="failed"`), counter: true, ill: 6}},
+	}
+}
+
+// degradedAlert fires when fallbacks answer many of the calls.
+func (d *dependency) degradedAlert() alert {
+	expr := fmt.Sprintf("sum by (dependency) (rate(resil_fallbacks_total%s[5m])) / sum by (dependency) (rate(resil_calls_total%s[5m])) > 0.1",
+		d.selector(`outcome="answered"`), d.selector())
+	return alert{
+		d.rule("ResilFallbacks", expr, "5m", "warning", "Fallbacks answer for "+d.Name+".",
+			"More than a tenth of the calls of "+d.Name+" have been answered by a fallback for five minutes: callers get less than usual."),
+		[]testSeries{
+			{name: "resil_calls_total" + d.labels(`method="M"`, `outcome="success"`), counter: true, well: 100, ill: 100},
+			{name: "resil_fallbacks_total" + d.labels(`method="M"`, `strategy="call"`, `outcome="answered"`), counter: true, well: 0, ill: 50},
+		},
+	}
+}
+
+// backlogAlert fires when deferred writes pile up.
+func (d *dependency) backlogAlert() alert {
+	return alert{
+		d.rule("ResilOutboxGrowing", "max by (dependency) (delta(resil_outbox_depth"+d.selector()+"[10m])) > 0", "5m", "warning",
+			"Deferred writes of "+d.Name+" pile up.", "The outbox has grown for a quarter of an hour. It is bounded: once full, writes are refused."),
+		[]testSeries{{name: "resil_outbox_depth" + d.labels(), growing: true}},
 	}
 }
 

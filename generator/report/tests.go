@@ -91,7 +91,6 @@ type testWriter struct {
 type testGuard struct {
 	Name        string // of the interface
 	Dependency  string
-	Type        string // X, X[string]
 	TypeArgs    string // "", "[string]"
 	Decorator   string
 	Constructor string
@@ -105,7 +104,9 @@ type testGuard struct {
 
 // testFake is a method of a fake client or fallback.
 type testFake struct {
-	Name, Params, Results, Context, Command string
+	Name, Params, Results string
+	Context               string // what it calls the client with; "" = it does nothing
+	Command               string // type of its command, "" if it has none
 }
 
 // testMethod is what one method is held to.
@@ -224,10 +225,10 @@ func (w *testWriter) iface(d *dependency, i *model.Interface) {
 	if !ok {
 		return // no type arguments that a test could know
 	}
-	g := testGuard{Name: i.Name, Dependency: d.Name, Type: i.Name + args, TypeArgs: args, Decorator: i.Decorator, Constructor: i.Constructor, Field: fieldName(i)}
+	g := testGuard{Name: i.Name, Dependency: d.Name, TypeArgs: args, Decorator: i.Decorator, Constructor: i.Constructor, Field: fieldName(i)}
 	for _, m := range i.Methods {
+		g.Fakes = append(g.Fakes, w.fake(m, m.Name, sigs[m.Name], m.Guarded()))
 		if m.Guarded() {
-			g.Fakes = append(g.Fakes, w.fake(m, m.Name, sigs[m.Name], true))
 			g.Methods = append(g.Methods, w.method(d, m, sigs[m.Name]))
 		}
 	}
@@ -280,10 +281,13 @@ func fieldName(i *model.Interface) string {
 	return "guardTestClientOfTheFake"
 }
 
-// fake makes a method that does what the test says. A client gets its context
-// from the call; what stands in needs none.
+// fake makes a method that does what the test says, or, of what stands in and
+// what is forwarded untouched, one that does nothing.
 func (w *testWriter) fake(m *model.Method, name string, sig *types.Signature, client bool) testFake {
-	f := testFake{Name: name, Context: w.Ctx() + ".Background()"}
+	f := testFake{Name: name}
+	if client {
+		f.Context = w.Ctx() + ".Background()"
+	}
 	var params, results []string
 	for n := range sig.Params().Len() {
 		t := w.typeString(sig.Params().At(n).Type())
@@ -322,7 +326,8 @@ func (w *testWriter) method(d *dependency, m *model.Method, sig *types.Signature
 		if n == 0 {
 			out.Strategy = f.Spec.Strategy.String()
 		}
-		if f.Spec.Strategy == resil.StrategyStale && waits(m) < f.Spec.TTL/10 {
+		// Behind another fallback it is not told from what that one answers.
+		if n == 0 && f.Spec.Strategy == resil.StrategyStale && waits(m) < f.Spec.TTL/10 {
 			out.Stale = w.duration(f.Spec.TTL)
 		}
 		w.Outbox = w.Outbox || f.Spec.Strategy == resil.StrategyOutbox
