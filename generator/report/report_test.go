@@ -176,7 +176,7 @@ func checkMetrics(t *testing.T, text string) {
 		t.Error("no metric is named")
 	}
 	for _, name := range names {
-		if !known[name] && !known[strings.TrimSuffix(name, "_bucket")] {
+		if !known[name] && !known[strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_count")] {
 			t.Errorf("no metric %s is exported", name)
 		}
 	}
