@@ -14,6 +14,7 @@ import (
 	"github.com/resilgo/resil/examples/retail/internal/inventory"
 	"github.com/resilgo/resil/examples/retail/internal/retail"
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/httpguard"
 )
 
 // New returns the shop's HTTP interface:
@@ -34,29 +35,35 @@ import (
 //	GET  /healthz, /readyz                for whoever starts processes and routes to them
 //
 // An answer that something stood in for carries the header Degraded. What
-// cannot be done now is refused with 503 and Retry-After.
+// cannot be done now is refused with 503 and Retry-After: by the guard of the
+// dependency that is missing or, for what can wait, by the level.
 func New(shop *inventory.Service, sys *resil.System) http.Handler {
 	a := &api{shop: shop, sys: sys}
 	mux := http.NewServeMux()
-	for pattern, h := range map[string]handler{
-		"GET /items":                        a.listItems,
-		"POST /items":                       a.addItem,
-		"GET /items/{sku}":                  a.item,
-		"GET /items/{sku}/stock":            a.stock,
-		"POST /items/{sku}/stock":           a.receive,
-		"GET /items/{sku}/price-suggestion": a.suggestPrice,
-		"GET /items/{sku}/description":      a.describe,
-		"GET /sales":                        a.listSales,
-		"POST /sales":                       a.sell,
-		"GET /sales/{id}/receipt":           a.receipt,
-		"POST /exports":                     a.export,
-		"GET /exports/{name}":               a.readExport,
-		"GET /status":                       a.status,
-	} {
-		mux.HandleFunc(pattern, a.serve(h))
+	server := httpguard.NewServer(sys, httpguard.ServerConfig{})
+	route := func(pattern string, until resil.Level, h handler) {
+		mux.Handle(pattern, server.Route(httpguard.Route{Until: until}, a.serve(h)))
 	}
-	mux.HandleFunc("GET /healthz", alive)
-	mux.HandleFunc("GET /readyz", a.ready)
+	// What the shop is there for is tried at every level; the guards below
+	// know what is left of it.
+	route("GET /items", resil.Emergency, a.listItems)
+	route("GET /items/{sku}", resil.Emergency, a.item)
+	route("GET /items/{sku}/stock", resil.Emergency, a.stock)
+	route("GET /items/{sku}/price-suggestion", resil.Emergency, a.suggestPrice)
+	route("GET /items/{sku}/description", resil.Emergency, a.describe)
+	route("POST /sales", resil.Emergency, a.sell)
+	route("GET /sales/{id}/receipt", resil.Emergency, a.receipt)
+	route("GET /status", resil.Emergency, a.status)
+	// What the staff does can wait for better times.
+	route("POST /items", resil.Limited, a.addItem)
+	route("POST /items/{sku}/stock", resil.Limited, a.receive)
+	route("GET /sales", resil.Minimal, a.listSales)
+	route("POST /exports", resil.Limited, a.export)
+	route("GET /exports/{name}", resil.Minimal, a.readExport)
+
+	health := httpguard.Health(sys)
+	mux.Handle("GET /healthz", health)
+	mux.Handle("GET /readyz", health)
 	return mux
 }
 

@@ -35,20 +35,3 @@ func (a *api) status(*http.Request) (answer, error) {
 	}
 	return ok(s), nil
 }
-
-// alive tells that the process runs. It asks no dependency: restarting the
-// shop repairs none of them.
-func alive(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]string{"status": "pass"})
-}
-
-// ready tells whether customers should be sent here. A degraded shop serves
-// them; only one that is starting, closing or in an emergency does not.
-func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
-	now := a.sys.Status()
-	if !now.Started || now.Closed || now.Level == resil.Emergency {
-		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "fail", "level": now.Level.String()})
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "pass", "level": now.Level.String()})
-}

@@ -25,6 +25,7 @@ import (
 	"github.com/resilgo/resil/examples/retail/internal/store"
 	resil "github.com/resilgo/resil/runtime"
 	"github.com/resilgo/resil/runtime/admin"
+	overrides "github.com/resilgo/resil/runtime/config"
 	"github.com/resilgo/resil/runtime/metrics"
 	"github.com/resilgo/resil/runtime/outbox"
 	"github.com/resilgo/resil/runtime/tracing"
@@ -37,8 +38,10 @@ type App struct {
 	Handler   http.Handler // for customers
 	Operators http.Handler // for operators: live page, state, control, metrics
 
-	clients *clients
-	outbox  *outbox.Store
+	clients  *clients
+	outbox   *outbox.Store
+	policies string             // file of overrides, "" = none
+	watcher  *overrides.Watcher // of that file, once started
 }
 
 // New builds the service. It starts nothing but the stand-ins that cfg leaves
@@ -75,15 +78,22 @@ func assemble(cfg config.Config, raw *clients, policies resil.Config, options []
 	shop := guard(sys, raw)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics.New(sys), collectors.NewGoCollector())
-	operators, err := admin.New(sys, admin.Config{
+	control := admin.Config{
 		Authorize: admin.BearerToken("operator", cfg.AdminToken), // an empty token admits nobody
 		Metrics:   promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Logger:    policies.Logger,
-	})
+	}
+	if cfg.Policies != "" {
+		control.Reload = func(context.Context) error { return overrides.Apply(cfg.Policies, sys) }
+	}
+	operators, err := admin.New(sys, control)
 	if err != nil {
 		return nil, errors.Join(err, box.Close(context.Background()))
 	}
-	return &App{System: sys, Shop: shop, Handler: api.New(shop, sys), Operators: operators, clients: raw, outbox: box}, nil
+	return &App{
+		System: sys, Shop: shop, Handler: api.New(shop, sys), Operators: operators,
+		clients: raw, outbox: box, policies: cfg.Policies,
+	}, nil
 }
 
 // maxDeferred bounds one document that waits for the archive, in bytes; an
@@ -111,11 +121,23 @@ func guard(sys *resil.System, raw *clients) *inventory.Service {
 // fullBatch is how many rows an export reads at once on a good day.
 const fullBatch = 500
 
-// Start starts health checks and timers. No dependency needs to be up.
-func (a *App) Start(ctx context.Context) error { return a.System.Start(ctx) }
+// Start starts health checks and timers, and follows the file of policies if
+// there is one. No dependency needs to be up.
+func (a *App) Start(ctx context.Context) (err error) {
+	if a.policies != "" {
+		a.watcher, err = overrides.Watch(a.policies, a.System, overrides.Options{})
+		if err != nil {
+			return err
+		}
+	}
+	return a.System.Start(ctx)
+}
 
 // Close drains the guards, then releases outbox, connections and stand-ins.
 func (a *App) Close(ctx context.Context) error {
+	if a.watcher != nil {
+		a.watcher.Close()
+	}
 	return errors.Join(a.System.Close(ctx), a.outbox.Close(ctx), a.clients.close())
 }
 

@@ -131,7 +131,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("dependencies are %v, want four", status.body["dependencies"])
 	}
 	s.get("/healthz").wants(http.StatusOK)
-	s.get("/readyz").wants(http.StatusOK).is("level", "optimal")
+	s.get("/readyz").wants(http.StatusOK).is("status", "pass")
 	if got := s.get("/nothing"); got.status != http.StatusNotFound {
 		t.Errorf("an unknown path answers %d", got.status)
 	}

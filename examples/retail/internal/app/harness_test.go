@@ -139,6 +139,19 @@ func (s *shop) awaitDown(dependencies ...string) {
 	})
 }
 
+// filed reports whether the receipt of a sale is in the archive.
+func (s *shop) filed(saleID string) bool {
+	s.t.Helper()
+	document, err := s.app.Shop.Archive.Open(s.t.Context(), "receipts/"+saleID+".txt")
+	if err != nil {
+		return false
+	}
+	if err := document.Close(); err != nil {
+		s.t.Error(err)
+	}
+	return true
+}
+
 // brief is the status as far as a failing test wants to see it.
 func (s *shop) brief() any {
 	status := s.app.System.Status()

@@ -1,14 +1,20 @@
 package app_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/resilgo/resil/examples/retail/internal/app"
+	"github.com/resilgo/resil/examples/retail/internal/archive"
 	"github.com/resilgo/resil/examples/retail/internal/standin"
 	resil "github.com/resilgo/resil/runtime"
 )
@@ -121,15 +127,17 @@ func TestWithoutTheDatabaseTheShopIsReadOnly(t *testing.T) {
 	t.Run("every write is refused at once", func(t *testing.T) {
 		s := s.on(t)
 		start := time.Now()
+		refused(t, s.order("during", 1)).is("dependency", "db").is("level", "minimal").
+			is("error", "not possible right now: db is away; nothing was changed")
 		for _, r := range []reply{
-			s.order("during", 1),
 			s.post("/items/mug/stock", `{"quantity": 1}`),
 			s.post("/items", `{"sku": "hat", "name": "Hat", "cost_cents": 100}`),
+			s.post("/exports", ""),
 		} {
-			refused(t, r).is("level", "minimal").is("error", "not possible right now: db is away; nothing was changed")
+			refused(t, r).is("level", "minimal")
 		}
 		if d := time.Since(start); d > time.Second {
-			t.Errorf("three refusals took %s", d)
+			t.Errorf("four refusals took %s", d)
 		}
 	})
 	t.Run("receipts are still in the archive", func(t *testing.T) {
@@ -156,7 +164,7 @@ func TestWithoutTheDatabaseTheShopIsReadOnly(t *testing.T) {
 // refused checks that a customer is told no and when to come back.
 func refused(t *testing.T, r reply) reply {
 	t.Helper()
-	r.wants(http.StatusServiceUnavailable).is("dependency", "db")
+	r.wants(http.StatusServiceUnavailable)
 	if seconds, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || seconds < 1 {
 		t.Errorf("%s: Retry-After is %q, want seconds", r.request, r.header.Get("Retry-After"))
 	}
@@ -181,16 +189,7 @@ func TestWithoutTheArchiveReceiptsWait(t *testing.T) {
 		s := s.on(t)
 		s.set(standin.None, "s3")
 		s.await("both receipts in the archive", func() bool {
-			for _, id := range []string{"early", "late"} {
-				document, err := s.app.Shop.Archive.Open(t.Context(), "receipts/"+id+".txt")
-				if err != nil {
-					return false
-				}
-				if err := document.Close(); err != nil {
-					t.Error(err)
-				}
-			}
-			return true
+			return s.filed("early") && s.filed("late")
 		})
 	})
 }
@@ -207,7 +206,7 @@ func TestWithNothingLeftTheShopStillAnswers(t *testing.T) {
 	s.awaitLevel(resil.Emergency)
 	s.get("/status").wants(http.StatusOK).is("level", "emergency")
 	s.get("/healthz").wants(http.StatusOK)
-	s.get("/readyz").wants(http.StatusServiceUnavailable).is("level", "emergency")
+	s.get("/readyz").wants(http.StatusServiceUnavailable).is("status", "fail")
 	s.get("/items/mug").wants(http.StatusOK).is("", "db=stale")
 	s.get("/items/mug/stock").wants(http.StatusOK).is("", "db=stale")
 	s.get("/items/mug/price-suggestion").wants(http.StatusOK).is("price_cents", 520).is("", "db=stale, openai=call")
@@ -215,6 +214,61 @@ func TestWithNothingLeftTheShopStillAnswers(t *testing.T) {
 	s.set(standin.None, all...)
 	s.awaitLevel(resil.Optimal)
 	s.order("yes", 1).wants(http.StatusCreated)
+}
+
+// TestDeferredReceiptsSurviveARestart stops the service while the archive is
+// away and starts another on the same data.
+func TestDeferredReceiptsSurviveARestart(t *testing.T) {
+	cfg := standIns(t)
+	t.Run("before", func(t *testing.T) {
+		s := openWith(t, quick(), cfg)
+		s.set(standin.Refuse, "s3")
+		s.order("kept", 1).wants(http.StatusCreated).is("receipt", "deferred")
+	})
+	service, err := app.New(cfg, quick())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &shop{t: t, app: service}
+	defer func() {
+		if err := service.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := service.Shop.Archive.Open(t.Context(), "receipts/kept.txt"); !errors.Is(err, archive.ErrNoObject) {
+		t.Errorf("before the start: %v, want no receipt", err)
+	}
+	if err := service.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.await("the receipt in the archive", func() bool { return s.filed("kept") })
+}
+
+// TestPoliciesFollowAFile changes a policy of the running service.
+func TestPoliciesFollowAFile(t *testing.T) {
+	cfg := standIns(t)
+	cfg.Policies = filepath.Join(t.TempDir(), "policies.yml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(cfg.Policies, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opens := func(s *shop) time.Duration {
+		for _, d := range s.app.System.Status().Dependencies {
+			if d.Name == "openai" {
+				return d.Limits.Breaker.Open
+			}
+		}
+		return 0
+	}
+	write("dependencies: {openai: {breaker: {open: 7s}}}")
+	s := openWith(t, resil.Config{Logger: quick().Logger}, cfg)
+	if got := opens(s); got != 7*time.Second {
+		t.Errorf("the breaker stays open for %s, the file says 7s", got)
+	}
+	write("dependencies: {openai: {breaker: {open: 9s}}}")
+	s.await("the new value", func() bool { return opens(s) == 9*time.Second })
 }
 
 func TestARestartOfAServerIsNoOutage(t *testing.T) {

@@ -13,6 +13,7 @@ type Config struct {
 	Addr       string // RETAIL_ADDR: where customers come in; default 127.0.0.1:8080
 	AdminAddr  string // RETAIL_ADMIN_ADDR: where operators come in; default 127.0.0.1:8081
 	AdminToken string // RETAIL_ADMIN_TOKEN: lets operators change things; "" = they may only look
+	Policies   string // RETAIL_POLICIES: YAML file that overrides directives, followed live; "" = none
 	Data       string // RETAIL_DATA: folder of the outbox and of the stand-ins' files; default retail-data
 
 	DatabaseURL string // RETAIL_DATABASE_URL: postgres://…; "" = a SQLite file in Data
@@ -53,6 +54,7 @@ func Load(getenv func(string) string) (Config, error) {
 		Addr:        or("RETAIL_ADDR", "127.0.0.1:8080"),
 		AdminAddr:   or("RETAIL_ADMIN_ADDR", "127.0.0.1:8081"),
 		AdminToken:  getenv("RETAIL_ADMIN_TOKEN"),
+		Policies:    getenv("RETAIL_POLICIES"),
 		Data:        or("RETAIL_DATA", "retail-data"),
 		DatabaseURL: getenv("RETAIL_DATABASE_URL"),
 		RedisURL:    getenv("RETAIL_REDIS_URL"),
