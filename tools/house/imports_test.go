@@ -52,7 +52,7 @@ var arrows = []arrow{
 		"github.com/munnerz/goautoneg", "google.golang.org/protobuf", "golang.org/x/sys", "go.yaml.in/yaml/v2",
 	)},
 	{folder: "runtime/tracing", ours: []string{"runtime", "runtime/internal/..."}, modules: core(
-		"go.opentelemetry.io/otel", "go.opentelemetry.io/otel/trace", "go.opentelemetry.io/otel/metric",
+		"go.opentelemetry.io/otel", "go.opentelemetry.io/otel/trace", "go.opentelemetry.io/otel/metric", "go.opentelemetry.io/otel/log",
 		"go.opentelemetry.io/auto/sdk", "github.com/go-logr/logr", "github.com/go-logr/stdr", "github.com/cespare/xxhash/v2",
 	)},
 	{folder: "runtime/outbox", ours: []string{"runtime", "runtime/internal/..."}, modules: core("go.etcd.io/bbolt", "golang.org/x/sys")},
