@@ -44,14 +44,17 @@ func (p *program) graph() {
 		}
 	}
 	p.fallBack()
+	p.solved = true
 	owners := p.owners()
 	p.modes = make(map[param]modes)
 	for range 12 { // deeper nests of helpers than this are judged as they come
+		clear(p.guardMemo)
 		p.connect(owners)
 		if !p.learn(owners) {
 			break
 		}
 	}
+	clear(p.guardMemo)
 	for _, n := range p.nodes {
 		for i := range n.edges {
 			if e := &n.edges[i]; e.to != n && !n.file.Test {

@@ -31,7 +31,7 @@ func (p *program) guardAll(v int32) (guard string, known bool) {
 		if x.Kind == summary.ContextValue || !markers && p.isMarker(x) {
 			continue
 		}
-		g := p.guardOf(val, nil)
+		g := p.guardOf(val)
 		if g == "" {
 			return "", true
 		}
@@ -54,7 +54,7 @@ func (p *program) guardOfMade(v int32) string {
 		if p.values[val].Kind != summary.ObjectValue {
 			continue
 		}
-		if g := p.guardOf(val, nil); g != "" {
+		if g := p.guardOf(val); g != "" {
 			return g
 		}
 	}
@@ -68,41 +68,39 @@ func (p *program) isFuncType(x *value) bool {
 
 // guardOf returns the guard inside a value: a client, transport, interceptor,
 // driver or policy.
-func (p *program) guardOf(val int32, open map[int32]bool) string {
-	if open[val] {
-		return ""
+func (p *program) guardOf(val int32) string {
+	if p.judging[val] {
+		p.cut++
+		return "" // it is made of itself; what else it is made of decides
 	}
 	if g, ok := p.guardMemo[val]; ok {
 		return g
 	}
-	x := &p.values[val]
-	if open == nil {
-		open = make(map[int32]bool)
-	}
-	open[val] = true
+	cut := p.cut
+	p.judging[val] = true
 	g := ""
-	switch x.Kind {
+	switch x := &p.values[val]; x.Kind {
 	case summary.ObjectValue:
-		g = p.guardOfObject(x, val, open)
+		g = p.guardOfObject(x, val)
 	case summary.TypeValue:
-		g = p.guardOfType(x.Name, open)
+		g = p.guardOfType(x.Name)
 	case summary.FuncValue:
-		g = p.guardOfFunc(x.node, open)
+		g = p.guardOfFunc(x.node)
 	}
-	delete(open, val)
-	if len(open) == 0 && p.settled {
+	delete(p.judging, val)
+	if g != "" || cut == p.cut || len(p.judging) == 0 {
 		p.guardMemo[val] = g
 	}
 	return g
 }
 
-func (p *program) guardOfObject(x *value, val int32, open map[int32]bool) string {
+func (p *program) guardOfObject(x *value, val int32) string {
 	if x.Guard != "" {
 		return x.Guard
 	}
 	anyOf := func(v int32) string {
 		for _, in := range p.sorted(v) {
-			if g := p.guardOf(in, open); g != "" {
+			if g := p.guardOf(in); g != "" {
 				return g
 			}
 		}
@@ -120,7 +118,7 @@ func (p *program) guardOfObject(x *value, val int32, open map[int32]bool) string
 			if p.values[in].Kind == summary.ContextValue || funcs && p.isFuncType(&p.values[in]) {
 				continue
 			}
-			if guard = p.guardOf(in, open); guard == "" {
+			if guard = p.guardOf(in); guard == "" {
 				break
 			}
 		}
@@ -133,7 +131,7 @@ func (p *program) guardOfObject(x *value, val int32, open map[int32]bool) string
 			return g
 		}
 	}
-	if g := p.guardOfOptions(x, open); g != "" {
+	if g := p.guardOfOptions(x); g != "" {
 		return g
 	}
 	if x.Name == "net/http.Client" && !slices.ContainsFunc(append(x.Set, p.fields[val]...), func(s string) bool { return strings.HasPrefix(s, "Transport") }) {
@@ -144,13 +142,13 @@ func (p *program) guardOfObject(x *value, val int32, open map[int32]bool) string
 
 // guardOfOptions returns a guard that an option function stores in what it is
 // given: func(o *s3.Options) { o.HTTPClient = guarded }.
-func (p *program) guardOfOptions(x *value, open map[int32]bool) string {
+func (p *program) guardOfOptions(x *value) string {
 	for _, v := range x.in {
 		for _, f := range p.functions(v) {
 			for _, param := range f.Params {
 				for _, s := range p.stores[f.pkg.vars[param]] {
 					for _, val := range p.sorted(s.src) {
-						if g := p.guardOf(val, open); g != "" {
+						if g := p.guardOf(val); g != "" {
 							return g
 						}
 					}
@@ -178,7 +176,7 @@ func (p *program) store() {
 
 // guardOfType judges a type of the module that stands in for a transport, a
 // driver or a hook.
-func (p *program) guardOfType(name string, open map[int32]bool) string {
+func (p *program) guardOfType(name string) string {
 	t := p.types[name]
 	if t == nil || t.Foreign {
 		return ""
@@ -195,11 +193,11 @@ func (p *program) guardOfType(name string, open map[int32]bool) string {
 		var g string
 		switch m {
 		case "RoundTrip", "Do":
-			g = p.guardOfTransport(n, open)
+			g = p.guardOfTransport(n)
 		case "Connect", "Open":
 			g = p.guardOfDriver(n)
 		default:
-			g = p.guardOfFunc(n, open)
+			g = p.guardOfFunc(n)
 		}
 		if g != "" {
 			return g
@@ -210,7 +208,7 @@ func (p *program) guardOfType(name string, open map[int32]bool) string {
 
 // guardOfTransport returns the guard inside which a RoundTrip method calls the
 // next transport, on every path.
-func (p *program) guardOfTransport(n *node, open map[int32]bool) string {
+func (p *program) guardOfTransport(n *node) string {
 	guard := ""
 	seen := map[*node]bool{n: true}
 	work := []*node{n}
@@ -224,7 +222,7 @@ func (p *program) guardOfTransport(n *node, open map[int32]bool) string {
 			g := o.Region
 			for _, val := range p.sorted(o.v(o.Recv)) {
 				if g == "" {
-					g = p.guardOf(val, open)
+					g = p.guardOf(val)
 				}
 			}
 			if g == "" {
@@ -304,12 +302,12 @@ func (p *program) guardOfDriver(n *node) string {
 
 // guardOfFunc judges an interceptor or middleware: it runs the function that it
 // was given only inside a guard, at once or in the function that it returns.
-func (p *program) guardOfFunc(n *node, open map[int32]bool) string {
+func (p *program) guardOfFunc(n *node) string {
 	if n == nil {
 		return ""
 	}
 	if slices.ContainsFunc(n.ops, func(o *op) bool { return o.Middle }) || p.runsMiddle(n) {
-		return p.guardOfTransport(n, open)
+		return p.guardOfTransport(n)
 	}
 	if n.Invoker == 0 && n.Method != "ProcessHook" && n.Method != "ProcessPipelineHook" && !p.returnsFunc(n) {
 		return ""
@@ -415,7 +413,7 @@ func (p *program) policies(o *op) string {
 				continue
 			}
 			known = true
-			if g := p.guardOf(val, nil); g != "" {
+			if g := p.guardOf(val); g != "" {
 				return g
 			}
 		}

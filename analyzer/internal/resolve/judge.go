@@ -173,7 +173,7 @@ func (p *program) guardOfReceivers(c *call) (guard string, known bool) {
 			if p.isMarker(x) {
 				continue
 			}
-			g := p.guardOf(val, nil)
+			g := p.guardOf(val)
 			if g == "" {
 				return "", true
 			}

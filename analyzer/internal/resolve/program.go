@@ -43,8 +43,11 @@ type program struct {
 	fields    map[int32][]string // objects: fields stored
 	assigned  map[int32]bool     // variables that a flow inside a function sets
 	mentioned map[*node]bool     // functions used as values
-	guardMemo map[int32]string   // guards inside values, once settled
-	settled   bool               // the graph is complete
+	guardMemo map[int32]string   // guards inside values, as far as the graph goes
+	judging   map[int32]bool     // values whose guard is being looked for
+	cut       int                // how often a value was found to be made of itself
+	solved    bool               // nothing flows any more
+	ordered   map[int32][]int32  // by variable: its values in order, once solved
 }
 
 type pkg struct {
@@ -98,6 +101,7 @@ type typeInfo struct {
 
 type value struct {
 	summary.Value
+	key  string
 	node *node // FuncValue
 	in   []int32
 	part []int32
@@ -126,7 +130,7 @@ func link(in Input) *program {
 		ifaces: make(map[string]*summary.Iface), implements: make(map[string][]*typeInfo),
 		decorators: make(map[string]*summary.Guard),
 		keys:       make(map[string]int32), stored: make(map[int32][]int32), stores: make(map[int32][]stored), fields: make(map[int32][]string), mentioned: make(map[*node]bool),
-		assigned: make(map[int32]bool), guardMemo: make(map[int32]string),
+		assigned: make(map[int32]bool), guardMemo: make(map[int32]string), judging: make(map[int32]bool), ordered: make(map[int32][]int32),
 	}
 	known := make(map[string]bool)
 	for _, s := range in.Packages {
@@ -241,7 +245,7 @@ func (p *program) value(k *pkg, x summary.Value) int32 {
 	if i, ok := p.keys[key]; ok {
 		return i
 	}
-	v := value{Value: x, pkg: k}
+	v := value{Value: x, pkg: k, key: key}
 	if x.Kind == summary.FuncValue {
 		if v.node = p.byID[x.Name]; v.node != nil {
 			p.mentioned[v.node] = true
@@ -559,6 +563,7 @@ func (p *program) wrap(o *op, val int32) {
 		}
 	}
 	key := "wrap " + y.ID
+	y.key = key
 	i, ok := p.keys[key]
 	if !ok {
 		i = int32(len(p.values))
@@ -572,15 +577,22 @@ func (p *program) wrap(o *op, val int32) {
 	}
 }
 
-// sorted returns the values of a variable in a stable order.
+// sorted returns the values of a variable in a stable order. The caller must
+// not alter the result.
 func (p *program) sorted(v int32) []int32 {
-	if v == 0 {
+	if v == 0 || len(p.pts[v]) == 0 {
 		return nil
+	}
+	if out, ok := p.ordered[v]; ok {
+		return out
 	}
 	out := make([]int32, 0, len(p.pts[v]))
 	for x := range p.pts[v] {
 		out = append(out, x)
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, func(x, y int32) int { return strings.Compare(p.values[x].key, p.values[y].key) })
+	if p.solved {
+		p.ordered[v] = out
+	}
 	return out
 }

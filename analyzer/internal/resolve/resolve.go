@@ -35,7 +35,6 @@ func Run(in Input) Result {
 	p.solve()
 	p.store()
 	p.graph()
-	p.settled = true
 	p.reach()
 	calls := p.calls()
 	r := Result{Calls: p.report(calls)}
