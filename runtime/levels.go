@@ -63,6 +63,7 @@ func (c LevelConfig) engine() level.Config {
 		Stable: c.Stable, MaxStable: c.MaxStable,
 		MinimalBelow: c.MinimalBelow, EmergencyBelow: c.EmergencyBelow,
 		ScoreDown: c.Down, ScoreCritical: c.CriticalDown,
+		Margin: c.Margin, Step: c.Step,
 	}
 }
 

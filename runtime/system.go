@@ -43,6 +43,8 @@ type LevelConfig struct {
 	EmergencyBelow float64       // score below which it is Emergency while a critical dependency is down (30)
 	Down           int           // the score rule holds while this many dependencies are down (3)
 	CriticalDown   int           // or this many critical ones (2)
+	Margin         float64       // points by which the score must exceed a threshold before its rule lets go, unless a dependency comes back (5)
+	Step           bool          // recover one level at a time, Stable apart, instead of straight back
 	Weights        [4]float64    // of Low, Medium, High, Critical in the score (1, 2, 3, 4)
 }
 
