@@ -61,7 +61,7 @@ guards: ## resilgen -check and resilvet, alone and as vet tool, on this reposito
 
 .PHONY: race
 race: ## the tests of every module under the race detector
-	@$(step) 'go test -race' $(each) go test -race -timeout 20m ./...
+	@$(step) 'go test -race' $(each) go test -race -count=1 -timeout 20m ./...
 
 .PHONY: quick
 quick: ## the tests without race detector, those that are slow cut short
