@@ -1,0 +1,4 @@
+package resil
+
+// What the external tests look into.
+var ParseRetryAfter = parseRetryAfter
