@@ -25,9 +25,9 @@ type Options struct {
 	Env      []string // environment of the go command; nil is the current one
 	Patterns []string // packages as the go command takes them; none is "."
 
-	// Shortcut allows to load nothing when everything is known to be as it was
-	// after an earlier run: the result then has Unchanged set, its notes and
-	// counts, and no packages and files.
+	// Shortcut allows to pass over packages that are known to be as they were
+	// after an earlier run. The result has no Files of these, and is Unchanged
+	// when it passed over all.
 	Shortcut bool
 }
 
@@ -53,7 +53,7 @@ type Result struct {
 	Unchanged  bool           // see [Options.Shortcut]
 
 	manifest *manifest.Manifest
-	sources  []string
+	folders  []folderMemory
 }
 
 // Message is something to tell about a place in the input.
@@ -73,12 +73,21 @@ type File struct {
 // decorators. It writes nothing. Its error is one of usage or environment, or
 // a defect of the generator; what is wrong with the input is in the result.
 func Generate(opts Options) (*Result, error) {
-	known := open(opts)
+	m := remembered(opts)
 	if opts.Shortcut {
-		if res := recall(known); res != nil {
+		if res := shortcut(opts, m); res != nil {
 			return res, nil
 		}
 	}
+	res, err := generate(opts, m)
+	if err == nil && len(res.Problems)+len(res.Changes) == 0 {
+		res.remember()
+	}
+	return res, err
+}
+
+// generate goes through the stages.
+func generate(opts Options, m *manifest.Manifest) (*Result, error) {
 	loaded, err := load.Load(load.Options{Dir: opts.Dir, Env: opts.Env, Patterns: opts.Patterns})
 	if err != nil {
 		return nil, err
@@ -86,7 +95,7 @@ func Generate(opts Options) (*Result, error) {
 	g := &generation{loaded: loaded}
 	g.model()
 	g.check()
-	res := &Result{manifest: known, sources: loaded.Sources, Interfaces: g.interfaces()}
+	res := &Result{manifest: m, Interfaces: g.interfaces(), folders: g.memories(g.Notes)}
 	if len(g.Problems) == 0 {
 		if res.Files, err = g.render(); err != nil {
 			return nil, err
@@ -97,8 +106,6 @@ func Generate(opts Options) (*Result, error) {
 	}
 	if res.Findings = g.findings(); len(res.Problems) > 0 {
 		res.Changes = nil
-	} else if len(res.Changes) == 0 {
-		res.remember()
 	}
 	return res, nil
 }

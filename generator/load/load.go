@@ -31,10 +31,6 @@ type Result struct {
 	Units    []*Unit   // packages with files to generate for, sorted by folder
 	Folders  []*Folder // of all matched packages, sorted
 	Problems []Problem // errors of the input; not sorted
-
-	// Sources are the folders of all packages involved, without those of the
-	// standard library and of the module cache, which never change.
-	Sources []string
 }
 
 // Problem is an error of the input.
@@ -76,7 +72,6 @@ func Load(opts Options) (*Result, error) {
 		}
 	}
 	slices.SortStableFunc(l.res.Units, func(a, b *Unit) int { return cmp.Compare(a.Folder.Path, b.Folder.Path) })
-	l.res.Sources = sortedKeys(l.sources)
 	return l.res, nil
 }
 
@@ -86,8 +81,7 @@ type loader struct {
 	res     *Result
 	folders map[string]*Folder
 	overlay map[string][]byte // own output, emptied, when it disturbs the go command
-	sources map[string]bool
-	seen    map[string]bool // problems reported, by place and text
+	seen    map[string]bool   // problems reported, by place and text
 }
 
 // split separates arguments that are .go files from patterns. A file stands
@@ -144,36 +138,7 @@ func (l *loader) list(conf config, patterns []string) ([]*packages.Package, erro
 	if err != nil {
 		return nil, goCommandError(err)
 	}
-	l.noteSources(roots)
 	return roots, nil
-}
-
-// noteSources adds to the folders whose files may change.
-func (l *loader) noteSources(roots []*packages.Package) {
-	if l.sources == nil {
-		l.sources = make(map[string]bool)
-	}
-	standard := ""
-	for _, p := range roots {
-		if p.PkgPath == "errors" {
-			standard = filepath.Dir(p.Dir)
-		}
-	}
-	packages.Visit(roots, func(p *packages.Package) bool {
-		if p.Dir != "" && !strings.HasPrefix(p.Dir, standard+string(filepath.Separator)) && !cached(p) {
-			l.sources[p.Dir] = true
-		}
-		return true
-	}, nil)
-}
-
-// cached reports whether a package is in the module cache.
-func cached(p *packages.Package) bool {
-	m := p.Module
-	if m != nil && m.Replace != nil {
-		m = m.Replace
-	}
-	return m != nil && !m.Main && m.Version != "" && strings.Contains(p.Dir, "@"+m.Version)
 }
 
 // goCommandError returns the go command's own words, once.

@@ -25,6 +25,7 @@ type Unit struct {
 	Folder  *Folder
 	Files   []*ast.File // with comments and bodies; own output left out
 	Targets []*ast.File // those of Files to generate for
+	Sources []string    // folders of all packages it depends on, but not those that never change
 
 	// Set by Check.
 	Types  *types.Package
@@ -208,7 +209,7 @@ func (l *loader) unit(u *universe, p *packages.Package, targets []string) *Unit 
 	if len(s.syntax) > 0 {
 		return nil
 	}
-	unit := &Unit{Path: p.PkgPath, Folder: l.folders[filepath.Dir(targets[0])], Broken: len(p.Errors) > 0, universe: u, source: s}
+	unit := &Unit{Path: p.PkgPath, Folder: l.folders[filepath.Dir(targets[0])], Broken: len(p.Errors) > 0, Sources: u.changeable(p), universe: u, source: s}
 	for _, f := range s.files {
 		unit.Files = append(unit.Files, f.syntax)
 		if slices.Contains(targets, u.fset.File(f.syntax.FileStart).Name()) {

@@ -7,7 +7,9 @@ import (
 	"go/token"
 	"go/types"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 
 	"golang.org/x/tools/go/packages"
 )
@@ -212,4 +214,35 @@ func byPath(roots []*packages.Package, path string) *packages.Package {
 		return found == nil
 	}, nil)
 	return found
+}
+
+// changeable returns the folders of a package and of all it depends on, without
+// those of the standard library and of the module cache, which never change.
+func (u *universe) changeable(p *packages.Package) []string {
+	standard := ""
+	if e := u.find("errors"); e != nil {
+		standard = filepath.Dir(e.Dir) + string(filepath.Separator)
+	}
+	dirs := make(map[string]bool)
+	visit := func(p *packages.Package) bool {
+		if p.Dir != "" && (standard == "" || !strings.HasPrefix(p.Dir, standard)) && !cached(p) {
+			dirs[p.Dir] = true
+		}
+		return true
+	}
+	roots := []*packages.Package{p}
+	if r := u.find(Runtime); r != nil {
+		roots = append(roots, r) // what is generated is compiled with it
+	}
+	packages.Visit(roots, visit, nil)
+	return sortedKeys(dirs)
+}
+
+// cached reports whether a package is in the module cache.
+func cached(p *packages.Package) bool {
+	m := p.Module
+	if m != nil && m.Replace != nil {
+		m = m.Replace
+	}
+	return m != nil && !m.Main && m.Version != "" && strings.Contains(p.Dir, "@"+m.Version)
 }

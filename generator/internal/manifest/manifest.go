@@ -29,6 +29,7 @@ type Manifest struct {
 	path  string   // of the record; "" when nothing can be remembered
 	roots []folder // below the patterns
 	now   snapshot // of roots, before anything was loaded
+	mods  snapshot // the module files above the working directory
 }
 
 // folder is a folder whose Go and module files matter.
@@ -44,6 +45,7 @@ type snapshot map[string]string
 // record is what is kept on disk.
 type record struct {
 	Roots   snapshot
+	Modules snapshot
 	Outside []folder
 	Others  snapshot // of Outside
 	Saved   json.RawMessage
@@ -65,40 +67,69 @@ func Open(dir string, env, patterns []string) *Manifest {
 	if err != nil {
 		return m
 	}
-	if m.now, err = look(append(m.roots, above(dir)...)); err != nil {
+	if m.now, err = look(m.roots); err != nil {
+		return m
+	}
+	if m.mods, err = look(above(dir)); err != nil {
 		return m
 	}
 	m.path = filepath.Join(cache, "resilgen", key+".json")
 	return m
 }
 
-// Recall reports whether all is as it was when Save was called, and if so
-// decodes what was saved then.
-func (m *Manifest) Recall(saved any) bool {
+// Known is what was saved by an earlier run, compared with what is now.
+type Known struct {
+	Same bool // nothing has changed at all
+
+	now *index
+}
+
+// Recall decodes what Save was given when the module files were as they are
+// now. It returns nil when there is no such record.
+func (m *Manifest) Recall(saved any) *Known {
 	if m.path == "" {
-		return false
+		return nil
 	}
 	content, err := os.ReadFile(m.path)
 	if err != nil {
-		return false
+		return nil
 	}
 	var r record
-	if json.Unmarshal(content, &r) != nil || !maps.Equal(r.Roots, m.now) {
-		return false
+	if json.Unmarshal(content, &r) != nil || !maps.Equal(r.Modules, m.mods) || json.Unmarshal(r.Saved, saved) != nil {
+		return nil
 	}
 	others, err := look(r.Outside)
-	return err == nil && maps.Equal(others, r.Others) && json.Unmarshal(r.Saved, saved) == nil
+	if err != nil {
+		return nil
+	}
+	same := maps.Equal(r.Roots, m.now) && maps.Equal(r.Others, others)
+	return &Known{Same: same, now: join(m.now, others).index()}
+}
+
+// Hash returns a hash over all files that matter in the folders.
+func (k *Known) Hash(dirs []string) string { return k.now.hash(dirs) }
+
+// Folders returns the folders with Go files, sorted.
+func (m *Manifest) Folders() []string {
+	dirs := make(map[string]bool)
+	for path := range m.now {
+		if strings.HasSuffix(path, ".go") {
+			dirs[filepath.Dir(path)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(dirs))
 }
 
 // Save remembers the files as they were when the manifest was opened, but for
 // the generated ones: written holds what was written, nil for removed files.
-// Packages outside of the patterns are in outside. What cannot be saved is
-// done again next time, so there is no error.
-func (m *Manifest) Save(outside []string, written map[string][]byte, saved any) {
+// Folders outside of the patterns are in outside. Saved is what Recall gives
+// back, made with the hashes that [Known.Hash] will return. What cannot be
+// saved is done again next time, so there is no error.
+func (m *Manifest) Save(outside []string, written map[string][]byte, saved func(hash func(dirs []string) string) any) {
 	if m.path == "" {
 		return
 	}
-	r := record{Roots: maps.Clone(m.now)}
+	r := record{Roots: maps.Clone(m.now), Modules: m.mods}
 	for path, content := range written {
 		if content == nil {
 			delete(r.Roots, path)
@@ -106,8 +137,9 @@ func (m *Manifest) Save(outside []string, written map[string][]byte, saved any) 
 			r.Roots[path] = sum(content)
 		}
 	}
-	for _, dir := range slices.Sorted(slices.Values(outside)) {
-		if !slices.ContainsFunc(m.roots, func(f folder) bool { return f.covers(dir) }) {
+	inside := m.now.index()
+	for _, dir := range slices.Compact(slices.Sorted(slices.Values(outside))) {
+		if len(inside.paths[dir]) == 0 {
 			r.Outside = append(r.Outside, folder{Path: dir})
 		}
 	}
@@ -115,7 +147,7 @@ func (m *Manifest) Save(outside []string, written map[string][]byte, saved any) 
 	if r.Others, err = look(r.Outside); err != nil {
 		return
 	}
-	if r.Saved, err = json.Marshal(saved); err != nil {
+	if r.Saved, err = json.Marshal(saved(join(r.Roots, r.Others).index().hash)); err != nil {
 		return
 	}
 	content, err := json.Marshal(r)
@@ -123,6 +155,38 @@ func (m *Manifest) Save(outside []string, written map[string][]byte, saved any) 
 		return
 	}
 	_ = replace(m.path, content)
+}
+
+func join(a, b snapshot) snapshot {
+	both := maps.Clone(a)
+	maps.Copy(both, b)
+	return both
+}
+
+// index finds the files of a snapshot by folder.
+type index struct {
+	files snapshot
+	paths map[string][]string // by folder, sorted
+}
+
+func (s snapshot) index() *index {
+	x := &index{files: s, paths: make(map[string][]string)}
+	for _, path := range slices.Sorted(maps.Keys(s)) {
+		dir := filepath.Dir(path)
+		x.paths[dir] = append(x.paths[dir], path)
+	}
+	return x
+}
+
+// hash returns a hash over the files in the folders.
+func (x *index) hash(dirs []string) string {
+	h := sha256.New()
+	for _, dir := range dirs {
+		for _, path := range x.paths[dir] {
+			_, _ = io.WriteString(h, path+"\x00"+x.files[path]+"\x00") // hashes do not fail
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // replace writes a file whole or not at all.
@@ -163,23 +227,6 @@ func folders(dir string, patterns []string) []folder {
 		list = append(list, folder{Path: filepath.Join(dir, filepath.FromSlash(path)), Deep: deep})
 	}
 	return list
-}
-
-// covers reports whether the files of dir are looked at with f.
-func (f folder) covers(dir string) bool {
-	if !f.Deep {
-		return dir == f.Path
-	}
-	rel, err := filepath.Rel(f.Path, dir)
-	if err != nil {
-		return false
-	}
-	for elem := range strings.SplitSeq(filepath.ToSlash(rel), "/") {
-		if rel != "." && skipped(elem) {
-			return false
-		}
-	}
-	return true
 }
 
 // skipped reports whether ... passes over folders of that name.
@@ -232,10 +279,15 @@ func (s snapshot) add(f folder) error {
 		path := filepath.Join(f.Path, e.Name())
 		switch {
 		case e.IsDir():
-			if f.Deep && !skipped(e.Name()) {
-				if err := s.add(folder{Path: path, Deep: true}); err != nil {
-					return err
-				}
+			if !f.Deep || skipped(e.Name()) {
+				continue
+			}
+			if mod := filepath.Join(path, "go.mod"); exists(mod) {
+				s[mod] = "another module"
+				continue
+			}
+			if err := s.add(folder{Path: path, Deep: true}); err != nil {
+				return err
 			}
 		case f.matters(e.Name()):
 			if err := s.addFile(path); err != nil {
@@ -244,6 +296,11 @@ func (s snapshot) add(f folder) error {
 		}
 	}
 	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (s snapshot) addFile(path string) error {

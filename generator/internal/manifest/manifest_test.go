@@ -32,6 +32,8 @@ func TestRecallNoticesEveryChange(t *testing.T) {
 		stays  bool
 	}{
 		{name: "nothing", change: func(*testing.T, string) {}, stays: true},
+		{name: "a nested module that appears", change: func(t *testing.T, root string) { write(t, root, "mod/shop/go.mod", "module z") }},
+		{name: "a file of a nested module", change: func(t *testing.T, root string) { write(t, root, "mod/nested/x.go", "package y") }, stays: true},
 		{name: "a file that is no Go file", change: func(t *testing.T, root string) { write(t, root, "mod/shop/README", "x") }, stays: true},
 		{name: "testdata", change: func(t *testing.T, root string) { write(t, root, "mod/shop/testdata/x.go", "x") }, stays: true},
 		{name: "a source file", change: func(t *testing.T, root string) { write(t, root, "mod/shop/a.go", "package shop // other") }},
@@ -55,24 +57,25 @@ func TestRecallNoticesEveryChange(t *testing.T) {
 			dir := filepath.Join(root, "mod")
 			write(t, dir, "go.mod", "module x")
 			write(t, dir, "shop/a.go", "package shop")
+			write(t, dir, "nested/go.mod", "module nested")
 			write(t, root, "other/o.go", "package other")
 			env, patterns := os.Environ(), []string{"./..."}
 
 			m := Open(dir, env, patterns)
 			var got int
-			if m.Recall(&got) {
+			if m.Recall(&got) != nil {
 				t.Fatal("recalled before anything was saved")
 			}
 			write(t, dir, "shop/a_resil.go", "generated")
 			m.Save([]string{filepath.Join(dir, "shop"), filepath.Join(root, "other")},
-				map[string][]byte{filepath.Join(dir, "shop/a_resil.go"): []byte("generated")}, 7)
+				map[string][]byte{filepath.Join(dir, "shop/a_resil.go"): []byte("generated")}, value(7))
 
 			test.change(t, root)
-			recalled := Open(dir, append(env, test.env), patterns).Recall(&got)
-			if recalled != test.stays {
-				t.Errorf("recalled = %v, want %v", recalled, test.stays)
+			known := Open(dir, append(env, test.env), patterns).Recall(&got)
+			if same := known != nil && known.Same; same != test.stays {
+				t.Errorf("same = %v, want %v", same, test.stays)
 			}
-			if recalled && got != 7 {
+			if known != nil && got != 7 {
 				t.Errorf("recalled %d, want what was saved: 7", got)
 			}
 		})
@@ -92,10 +95,10 @@ func TestChangeWhileLoadingIsNoticed(t *testing.T) {
 	if err := os.WriteFile(file, []byte("package a // edited meanwhile"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	m.Save(nil, nil, 1)
+	m.Save(nil, nil, value(1))
 	var got int
-	if Open(dir, os.Environ(), nil).Recall(&got) {
-		t.Error("recalled, although the file was edited after it was looked at")
+	if known := Open(dir, os.Environ(), nil).Recall(&got); known == nil || known.Same {
+		t.Error("nothing has changed, although the file was edited after it was looked at")
 	}
 }
 
@@ -114,9 +117,9 @@ func TestNothingIsRemembered(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", test.cache)
-			Open(dir, test.env, test.patterns).Save(nil, nil, 1)
+			Open(dir, test.env, test.patterns).Save(nil, nil, value(1))
 			var got int
-			if Open(dir, test.env, test.patterns).Recall(&got) {
+			if Open(dir, test.env, test.patterns).Recall(&got) != nil {
 				t.Error("recalled")
 			}
 		})
@@ -127,12 +130,55 @@ func TestBrokenRecordIsIgnored(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := t.TempDir()
 	m := Open(dir, os.Environ(), nil)
-	m.Save(nil, nil, 1)
+	m.Save(nil, nil, value(1))
 	if err := os.WriteFile(m.path, []byte(`{"Roots":`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var got int
-	if Open(dir, os.Environ(), nil).Recall(&got) {
+	if Open(dir, os.Environ(), nil).Recall(&got) != nil {
 		t.Error("recalled a record that was cut off")
+	}
+}
+
+func value(v any) func(func([]string) string) any {
+	return func(func([]string) string) any { return v }
+}
+
+// TestHashesOfFoldersTellWhichChanged edits one of two folders.
+func TestHashesOfFoldersTellWhichChanged(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	for _, d := range []string{a, b} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(d, "x.go"), []byte("package x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	patterns := []string{"./..."}
+	Open(dir, os.Environ(), patterns).Save(nil, nil, func(hash func([]string) string) any {
+		return []string{hash([]string{a}), hash([]string{b}), hash([]string{a, b})}
+	})
+	if err := os.WriteFile(filepath.Join(b, "y.go"), []byte("package x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m := Open(dir, os.Environ(), patterns)
+	var old []string
+	known := m.Recall(&old)
+	if known == nil || known.Same {
+		t.Fatalf("known = %+v, want a record that has changed", known)
+	}
+	for i, want := range []struct {
+		dirs []string
+		same bool
+	}{{[]string{a}, true}, {[]string{b}, false}, {[]string{a, b}, false}} {
+		if got := known.Hash(want.dirs) == old[i]; got != want.same {
+			t.Errorf("hash of %v is the same: %v, want %v", want.dirs, got, want.same)
+		}
+	}
+	if got := m.Folders(); len(got) != 2 || got[0] != a || got[1] != b {
+		t.Errorf("Folders = %v", got)
 	}
 }
