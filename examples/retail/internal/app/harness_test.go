@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	resil "github.com/resilgo/resil/runtime"
-
 	"github.com/resilgo/resil/examples/retail/internal/app"
 	"github.com/resilgo/resil/examples/retail/internal/config"
 	"github.com/resilgo/resil/examples/retail/internal/standin"
+	resil "github.com/resilgo/resil/runtime"
 )
 
 // patience bounds every wait of these tests; reaching it is a failure.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
-	"github.com/openai/openai-go/v3/shared"
 
 	"github.com/resilgo/resil/examples/retail/internal/retail"
 	"github.com/resilgo/resil/examples/retail/internal/telemetry"
@@ -75,7 +74,7 @@ func (o *OpenAI) Ping(ctx context.Context) error {
 
 func (o *OpenAI) ask(ctx context.Context, system, user string) (string, error) {
 	completion, err := o.client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{
-		Model: shared.ChatModel(o.model),
+		Model: o.model,
 		Messages: []openai.ChatCompletionMessageParamUnion{
 			openai.SystemMessage(system),
 			openai.UserMessage(user),

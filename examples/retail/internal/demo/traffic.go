@@ -56,25 +56,37 @@ func anySKU() string   { return sku(rand.IntN(skus)) }
 
 // kinds is what customers do, and the shares in which they do it.
 var kinds = []kind{
-	{name: "browse", weight: 8, make: get(func(*crowd) string { return "/items/" + anySKU() }),
-		note: func(a map[string]any) string { return fmt.Sprintf("%v, %s", a["name"], money(a["price_cents"])) }},
+	{
+		name: "browse", weight: 8, make: get(func(*crowd) string { return "/items/" + anySKU() }),
+		note: func(a map[string]any) string { return fmt.Sprintf("%v, %s", a["name"], money(a["price_cents"])) },
+	},
 	{name: "list", weight: 2, make: get(func(*crowd) string { return "/items?limit=5" })},
-	{name: "stock", weight: 4, make: get(func(*crowd) string { return "/items/" + anySKU() + "/stock" }),
-		note: func(a map[string]any) string { return fmt.Sprintf("%v on hand", a["on_hand"]) }},
-	{name: "price", weight: 5, make: get(func(*crowd) string { return "/items/" + anySKU() + "/price-suggestion" }),
-		note: func(a map[string]any) string { return fmt.Sprintf("%s: %v", money(a["price_cents"]), a["reason"]) }},
-	{name: "describe", weight: 2, make: get(func(*crowd) string { return "/items/" + anySKU() + "/description" }),
-		note: func(a map[string]any) string { return fmt.Sprintf("%v", a["description"]) }},
-	{name: "order", weight: 5,
+	{
+		name: "stock", weight: 4, make: get(func(*crowd) string { return "/items/" + anySKU() + "/stock" }),
+		note: func(a map[string]any) string { return fmt.Sprintf("%v on hand", a["on_hand"]) },
+	},
+	{
+		name: "price", weight: 5, make: get(func(*crowd) string { return "/items/" + anySKU() + "/price-suggestion" }),
+		note: func(a map[string]any) string { return fmt.Sprintf("%s: %v", money(a["price_cents"]), a["reason"]) },
+	},
+	{
+		name: "describe", weight: 2, make: get(func(*crowd) string { return "/items/" + anySKU() + "/description" }),
+		note: func(a map[string]any) string { return fmt.Sprintf("%v", a["description"]) },
+	},
+	{
+		name: "order", weight: 5,
 		make: func(c *crowd) (string, string, http.Header, any) {
 			return http.MethodPost, "/sales", http.Header{"Idempotency-Key": {c.orderID()}},
 				map[string]any{"sku": anySKU(), "quantity": 1 + rand.IntN(3)}
 		},
 		note: func(a map[string]any) string {
 			return fmt.Sprintf("sold for %s, receipt %v", money(a["total_cents"]), a["receipt"])
-		}},
-	{name: "receipt", weight: 2, make: get(func(c *crowd) string { return "/sales/" + c.soldID() + "/receipt" }),
-		note: func(map[string]any) string { return "here it is" }},
+		},
+	},
+	{
+		name: "receipt", weight: 2, make: get(func(c *crowd) string { return "/sales/" + c.soldID() + "/receipt" }),
+		note: func(map[string]any) string { return "here it is" },
+	},
 }
 
 func get(path func(*crowd) string) func(*crowd) (string, string, http.Header, any) {

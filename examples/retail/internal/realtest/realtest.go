@@ -119,7 +119,7 @@ func (x *Toxiproxy) Front(name, raw string) string {
 		x.t.Fatal(err)
 	}
 	var proxy struct{ Listen string }
-	x.call(http.MethodPost, "/proxies", map[string]any{"name": name, "listen": "127.0.0.1:0", "upstream": u.Host, "enabled": true}, &proxy)
+	x.post("/proxies", map[string]any{"name": name, "listen": "127.0.0.1:0", "upstream": u.Host, "enabled": true}, &proxy)
 	u.Host = proxy.Listen
 	return u.String()
 }
@@ -127,29 +127,29 @@ func (x *Toxiproxy) Front(name, raw string) string {
 // Refuse cuts the connections through a proxy and takes no new ones.
 func (x *Toxiproxy) Refuse(name string) {
 	x.t.Helper()
-	x.call(http.MethodPost, "/proxies/"+name, map[string]any{"enabled": false}, nil)
+	x.post("/proxies/"+name, map[string]any{"enabled": false}, nil)
 }
 
 // Poison adds a toxic: "timeout" with timeout 0 lets nothing through,
 // "latency" delays, "reset_peer" resets, "limit_data" cuts after some bytes.
 func (x *Toxiproxy) Poison(name, toxic string, attributes map[string]any) {
 	x.t.Helper()
-	x.call(http.MethodPost, "/proxies/"+name+"/toxics", map[string]any{"type": toxic, "name": toxic, "attributes": attributes}, nil)
+	x.post("/proxies/"+name+"/toxics", map[string]any{"type": toxic, "name": toxic, "attributes": attributes}, nil)
 }
 
 // Heal ends whatever was done to any proxy.
 func (x *Toxiproxy) Heal() {
 	x.t.Helper()
-	x.call(http.MethodPost, "/reset", nil, nil)
+	x.post("/reset", nil, nil)
 }
 
-func (x *Toxiproxy) call(method, path string, body, answer any) {
+func (x *Toxiproxy) post(path string, body, answer any) {
 	x.t.Helper()
 	text, err := json.Marshal(body)
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(x.t.Context(), method, x.url+path, bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(x.t.Context(), http.MethodPost, x.url+path, bytes.NewReader(text))
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -166,6 +166,6 @@ func (x *Toxiproxy) call(method, path string, body, answer any) {
 		err = json.Unmarshal(got, answer)
 	}
 	if err != nil {
-		x.t.Fatalf("toxiproxy: %s %s: %v", method, path, err)
+		x.t.Fatalf("toxiproxy: %s: %v", path, err)
 	}
 }
