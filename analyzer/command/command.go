@@ -38,6 +38,9 @@ const (
 // Main runs resilvet with the arguments, of which the first is its name, and
 // returns its exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 1 && args[1] == driver.ToolexecFlag {
+		return driver.Toolexec(args[2:], stdout, stderr)
+	}
 	c := &command{stdout: stdout, stderr: stderr, suite: analyzer.Suite()}
 	code, err := c.run(args[1:])
 	switch {

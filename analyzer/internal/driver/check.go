@@ -146,6 +146,28 @@ func check(fset *token.FileSet, src source) (*finding.Unit, []error) {
 	return u, problems
 }
 
+// declarations parses and type-checks what a package declares, without function
+// bodies. Whatever is wrong with it does not show: it is not our code.
+func declarations(fset *token.FileSet, src source) *types.Package {
+	var files []*ast.File
+	for _, name := range src.files {
+		f, _ := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		if f != nil && f.Name != nil {
+			files = append(files, f)
+		}
+	}
+	config := types.Config{
+		Importer:         src.importer,
+		Sizes:            types.SizesFor("gc", build.Default.GOARCH),
+		GoVersion:        src.goVersion,
+		IgnoreFuncBodies: true,
+		FakeImportC:      true,
+		Error:            func(error) {},
+	}
+	pkg, _ := config.Check(src.path, fset, files, nil)
+	return pkg
+}
+
 // syntaxErrors takes the list of a parser's errors apart.
 func syntaxErrors(err error) []error {
 	var list scanner.ErrorList

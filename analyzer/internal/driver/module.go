@@ -73,7 +73,7 @@ func (m Module) Analyze(ctx context.Context) (*Result, error) {
 		case p.own() && request.named(p) && p.ForTest == "":
 			named[p.ImportPath] = true
 			problems = append(problems, p.problems()...)
-		case !p.own() && p.Error != nil:
+		case !p.own():
 			problems = append(problems, p.problems()...)
 		}
 	}
@@ -108,10 +108,11 @@ func (m Module) listing() (listing, error) {
 	return l, nil
 }
 
-// problems returns what the go command says against the package, without the
-// compiler's errors in our own code: those are found again, with columns.
+// problems returns what the go command says against the package, without what
+// comes of compiling: errors in our own code are found again, with columns, and
+// most of it has not been compiled at all.
 func (p *listed) problems() []error {
-	if p.Error == nil || p.own() && strings.HasPrefix(p.Error.Err, "# ") {
+	if p.Error == nil || strings.HasPrefix(p.Error.Err, "# ") {
 		return nil
 	}
 	text := strings.TrimSpace(p.Error.Err)
@@ -133,10 +134,12 @@ type run struct {
 	cpu     *semaphore.Weighted
 }
 
-// task is the work on one package of ours.
+// task is the work on one package that is checked from source: our own, and
+// what has no export data. What is imported by export data never depends on a
+// package with a task, or there would be two of its types.
 type task struct {
 	pkg     *listed
-	imports []*task       // our own packages that it imports
+	imports []*task       // what it imports
 	done    chan struct{} // closed when the fields below are set
 
 	summary  *summary.Package
@@ -157,7 +160,7 @@ func newRun(e *engine.Engine, pkgs []*listed) *run {
 	r.exports = newExports(r.fset, func(path string) (string, error) { return r.exportFile(path) })
 	for _, p := range pkgs {
 		r.listed[p.ImportPath] = p
-		if !p.own() || len(p.files()) == 0 {
+		if len(p.files()) == 0 || p.ImportPath == "unsafe" {
 			continue
 		}
 		t := &task{pkg: p, done: make(chan struct{})}
@@ -169,6 +172,8 @@ func newRun(e *engine.Engine, pkgs []*listed) *run {
 			}
 		}
 		switch {
+		case !p.own() && p.Export != "" && len(t.imports) == 0:
+			continue
 		case p.ForTest == "" && !strings.HasSuffix(p.ImportPath, ".test"):
 			r.tasks[p.ImportPath] = t
 		case p.holdsTests():
@@ -230,10 +235,16 @@ func (r *run) analyzePackage(t *task) {
 		goVersion: p.goVersion(),
 		files:     p.files(),
 		cgo:       len(p.CgoFiles) > 0,
-		importer:  imports,
+		importer: importerFunc(func(path string) (*types.Package, error) {
+			return imports.Import(p.resolve(path))
+		}),
 	}
 	if p.Module != nil {
 		src.module = p.Module.Path
+	}
+	if !p.own() {
+		r.exports.add(declarations(r.fset, src))
+		return
 	}
 	unit, problems := check(r.fset, src)
 	if p.ForTest == "" {
@@ -256,7 +267,7 @@ func (r *run) analyzePackage(t *task) {
 // that are built for the same test.
 func (r *run) testExports(p *listed) *exports {
 	return r.exports.without(
-		func(path string) bool { return r.tasks[path] != nil },
+		func(path string) bool { return r.tasks[path] != nil && r.listed[path].own() },
 		func(path string) (string, error) { return r.exportFile(p.resolve(path)) },
 	)
 }
