@@ -10,6 +10,14 @@ import (
 	"github.com/resilgo/resil/generator"
 )
 
+// TestMain keeps the tests out of the user's cache.
+func TestMain(m *testing.M) {
+	if err := os.Setenv("RESILGEN_CACHE", "off"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 var update = flag.Bool("update", false, "write the generated files of testdata/golden")
 
 // golden is where each folder is a package whose generated files are

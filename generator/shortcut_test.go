@@ -15,7 +15,7 @@ import (
 // step a run that may pass over what has not changed must find, note, write
 // and remove the same as one that loads everything.
 func TestShortcutGivesWhatAFullRunGives(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("RESILGEN_CACHE", t.TempDir())
 	dir := newModule(t, "example.com/steps")
 	guard := func(pkg, lines, method string) string {
 		return "package " + pkg + "\n\nimport \"context\"\n\n" + lines + "type C interface {\n\t" + method + "\n}\n"

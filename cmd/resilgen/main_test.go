@@ -1,11 +1,19 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/resilgo/resil/cmd/internal/script"
 )
 
-func TestMain(m *testing.M) { script.Main(m, map[string]func() int{"resilgen": run}) }
+func TestMain(m *testing.M) {
+	if os.Getenv("RESILGEN_CACHE") == "" { // keep out of the user's
+		if err := os.Setenv("RESILGEN_CACHE", "off"); err != nil {
+			panic(err)
+		}
+	}
+	script.Main(m, map[string]func() int{"resilgen": run})
+}
 
 func TestScripts(t *testing.T) { script.Run(t, "../../testdata/script/resilgen_*.txtar") }

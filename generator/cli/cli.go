@@ -93,6 +93,9 @@ the packages (default "."), one file beside each source file.
   -n      write nothing; print what would be written
   -v      say what is done
 
+What has not changed since the last run is passed over; RESILGEN_CACHE names
+the folder that remembers it, or is "off".
+
 Exit codes: 0 done or up to date, 1 errors in the input or (-check)
 differences, 2 usage or environment.
 

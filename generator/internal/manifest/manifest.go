@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Manifest is what one command line in one place and environment depends on.
@@ -56,10 +57,11 @@ type record struct {
 // cache folder.
 func Open(dir string, env, patterns []string) *Manifest {
 	m := &Manifest{}
-	cache, err := os.UserCacheDir()
-	if err != nil || lookup(env, "RESILGEN_CACHE") == "off" {
+	cache := folderOf(env)
+	if cache == "" {
 		return m
 	}
+	var err error
 	if m.roots = folders(dir, patterns); m.roots == nil {
 		return m
 	}
@@ -73,8 +75,24 @@ func Open(dir string, env, patterns []string) *Manifest {
 	if m.mods, err = look(above(dir)); err != nil {
 		return m
 	}
-	m.path = filepath.Join(cache, "resilgen", key+".json")
+	m.path = filepath.Join(cache, key+".json")
 	return m
+}
+
+// folderOf returns where records are kept, "" for nowhere: the folder that
+// RESILGEN_CACHE names, or one in the user's cache folder.
+func folderOf(env []string) string {
+	switch dir := lookup(env, "RESILGEN_CACHE"); {
+	case dir == "off":
+		return ""
+	case filepath.IsAbs(dir):
+		return dir
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "resilgen")
 }
 
 // Known is what was saved by an earlier run, compared with what is now.
@@ -154,7 +172,25 @@ func (m *Manifest) Save(outside []string, written map[string][]byte, saved func(
 	if err != nil {
 		return
 	}
-	_ = replace(m.path, content)
+	if replace(m.path, content) == nil {
+		tidy(filepath.Dir(m.path))
+	}
+}
+
+// kept is how long a record is kept that nothing has renewed.
+const kept = 30 * 24 * time.Hour
+
+// tidy removes old records. It is no harm if that fails.
+func tidy(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > kept {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 func join(a, b snapshot) snapshot {

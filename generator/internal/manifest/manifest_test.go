@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // TestRecallNoticesEveryChange saves a manifest, changes one thing and expects
@@ -52,7 +53,7 @@ func TestRecallNoticesEveryChange(t *testing.T) {
 		{name: "the system", change: func(*testing.T, string) {}, env: "GOOS=plan9"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Setenv("XDG_CACHE_HOME", t.TempDir())
+			t.Setenv("RESILGEN_CACHE", t.TempDir())
 			root := t.TempDir()
 			dir := filepath.Join(root, "mod")
 			write(t, dir, "go.mod", "module x")
@@ -85,7 +86,7 @@ func TestRecallNoticesEveryChange(t *testing.T) {
 // TestChangeWhileLoadingIsNoticed holds that what is saved are the files as
 // they were before the load.
 func TestChangeWhileLoadingIsNoticed(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("RESILGEN_CACHE", t.TempDir())
 	dir := t.TempDir()
 	file := filepath.Join(dir, "a.go")
 	if err := os.WriteFile(file, []byte("package a"), 0o644); err != nil {
@@ -107,19 +108,18 @@ func TestNothingIsRemembered(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		cache    string
-		env      []string
 		patterns []string
 	}{
-		{"with an import path for a pattern", t.TempDir(), os.Environ(), []string{"example.com/x"}},
-		{"with a file for a pattern", t.TempDir(), os.Environ(), []string{"./a.go"}},
-		{"when switched off", t.TempDir(), append(os.Environ(), "RESILGEN_CACHE=off"), nil},
-		{"in a folder that cannot be made", "/dev/null/cache", os.Environ(), nil},
+		{"with an import path for a pattern", t.TempDir(), []string{"example.com/x"}},
+		{"with a file for a pattern", t.TempDir(), []string{"./a.go"}},
+		{"when switched off", "off", nil},
+		{"in a folder that cannot be made", "/dev/null/cache", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Setenv("XDG_CACHE_HOME", test.cache)
-			Open(dir, test.env, test.patterns).Save(nil, nil, value(1))
+			t.Setenv("RESILGEN_CACHE", test.cache)
+			Open(dir, os.Environ(), test.patterns).Save(nil, nil, value(1))
 			var got int
-			if Open(dir, test.env, test.patterns).Recall(&got) != nil {
+			if Open(dir, os.Environ(), test.patterns).Recall(&got) != nil {
 				t.Error("recalled")
 			}
 		})
@@ -127,7 +127,7 @@ func TestNothingIsRemembered(t *testing.T) {
 }
 
 func TestBrokenRecordIsIgnored(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("RESILGEN_CACHE", t.TempDir())
 	dir := t.TempDir()
 	m := Open(dir, os.Environ(), nil)
 	m.Save(nil, nil, value(1))
@@ -146,7 +146,7 @@ func value(v any) func(func([]string) string) any {
 
 // TestHashesOfFoldersTellWhichChanged edits one of two folders.
 func TestHashesOfFoldersTellWhichChanged(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("RESILGEN_CACHE", t.TempDir())
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	for _, d := range []string{a, b} {
@@ -180,5 +180,27 @@ func TestHashesOfFoldersTellWhichChanged(t *testing.T) {
 	}
 	if got := m.Folders(); len(got) != 2 || got[0] != a || got[1] != b {
 		t.Errorf("Folders = %v", got)
+	}
+}
+
+func TestOldRecordsAreRemoved(t *testing.T) {
+	cache, dir := t.TempDir(), t.TempDir()
+	t.Setenv("RESILGEN_CACHE", cache)
+	old, young := filepath.Join(cache, "old.json"), filepath.Join(cache, "young.json")
+	for path, age := range map[string]time.Duration{old: kept + time.Hour, young: kept - time.Hour} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	Open(dir, os.Environ(), nil).Save(nil, nil, value(1))
+	if _, err := os.Stat(old); err == nil {
+		t.Error("a record of more than a month is still there")
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Errorf("a younger record is gone: %v", err)
 	}
 }
