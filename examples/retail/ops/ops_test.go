@@ -21,7 +21,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/chaos/experiment"
 	"github.com/resilgo/resil/tools/servers"
 
 	"github.com/resilgo/resil/examples/retail/internal/app"
@@ -115,6 +118,69 @@ func read(t *testing.T, url string) string {
 		t.Fatalf("GET %s: %s %v\n%s", url, response.Status, err, body)
 	}
 	return string(body)
+}
+
+// The experiment made from the directives holds to the schema and runs against
+// the shop: each dependency is taken away and given back.
+func TestExperimentRuns(t *testing.T) {
+	text, err := os.ReadFile("experiments.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSchema(t, experiment.Schema, text)
+	e, err := experiment.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop := openShop(t)
+	operators := httptest.NewServer(shop.Operators)
+	t.Cleanup(operators.Close)
+	await(t, "all is well", func() bool { return shop.System.Level() == resil.Optimal })
+	journal, err := e.Run(t.Context(), experiment.Options{
+		Getenv: func(key string) string {
+			return map[string]string{"RESIL_ADMIN_URL": operators.URL, "RESIL_ADMIN_TOKEN": "test"}[key]
+		},
+		Pace: 0.1, // the shop's own waits are shortened by more than that
+	})
+	if err != nil || journal.Status != "completed" || journal.Deviated {
+		t.Errorf("%s, deviated %t: %v", journal.Status, journal.Deviated, err)
+	}
+	if len(journal.Run) != len(e.Method) || len(journal.Rollbacks) != len(e.Rollbacks) {
+		t.Errorf("%d of %d activities and %d of %d rollbacks ran", len(journal.Run), len(e.Method), len(journal.Rollbacks), len(e.Rollbacks))
+	}
+}
+
+func checkSchema(t *testing.T, schema, text []byte) {
+	t.Helper()
+	compiler := jsonschema.NewCompiler()
+	definition, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiler.AddResource("schema.json", definition); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiled.Validate(instance); err != nil {
+		t.Error(err)
+	}
+	if broken := bytes.Replace(text, []byte(`"method"`), []byte(`"metod"`), 1); compiled.Validate(must(jsonschema.UnmarshalJSON(bytes.NewReader(broken)))) == nil {
+		t.Error("the schema accepts an experiment with a misspelt field")
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // firing returns the names of the alerts that a server holds as active.
