@@ -22,6 +22,9 @@ func Call[T any](ctx context.Context, m *Method, do func(context.Context) (T, er
 // CallWith is [Call] with what may stand in for the client. The functions in
 // with are called on the caller's goroutine and not kept.
 func CallWith[T any](ctx context.Context, m *Method, do func(context.Context) (T, error), with With[T]) (T, error) {
+	if with.Outbox != nil {
+		ctx = m.keyed(ctx)
+	}
 	return invoke(ctx, m, do, &with)
 }
 
@@ -43,6 +46,9 @@ func DoWith[T any](ctx context.Context, d *Dependency, fn func(context.Context) 
 	if m.spec.Hedge != nil {
 		var zero T
 		return zero, errHedged
+	}
+	if with.Outbox != nil {
+		ctx = m.keyed(ctx)
 	}
 	return invoke(ctx, m, fn, &with)
 }

@@ -18,6 +18,9 @@ func CallHedged[T any](ctx context.Context, m *Method, do func(context.Context) 
 
 // CallHedgedWith is [CallHedged] with what may stand in for the client.
 func CallHedgedWith[T any](ctx context.Context, m *Method, do func(context.Context) (T, error), with With[T]) (T, error) {
+	if with.Outbox != nil {
+		ctx = m.keyed(ctx)
+	}
 	return hedged(ctx, m.conf.Load(), do, &with)
 }
 

@@ -12,8 +12,9 @@
 //   - Every stored write is delivered at least once, those of one dependency in
 //     the order in which they were stored and one at a time.
 //   - Every delivery of one write carries the same idempotency key in its
-//     context, see [Key]. A crash between delivery and its record delivers
-//     again: the receiver tells by the key.
+//     context, see [Key], and so did the call that could not deliver it. A crash
+//     between delivery and its record delivers again, and a call may have timed
+//     out after it was done: the receiver tells by the key.
 //   - A write that keeps failing while its dependency answers is set aside
 //     after some attempts, so that it does not block those behind it. It is
 //     kept, listed by [Store.Dead], and goes back by [Store.Requeue].

@@ -45,6 +45,7 @@ type Config struct {
 	Max      time.Duration // bound of that wait (2m)
 	Timeout  time.Duration // of one delivery (1m)
 	Poll     time.Duration // how often a dependency that is not ready is looked at, besides Wake (5s)
+	Probe    time.Duration // how often it is tried nevertheless (30s)
 
 	Logger *slog.Logger // nil = slog.Default() at the time of logging
 }
@@ -59,6 +60,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.Max, 2*time.Minute)
 	setDefault(&c.Timeout, time.Minute)
 	setDefault(&c.Poll, 5*time.Second)
+	setDefault(&c.Probe, 30*time.Second)
 	return c
 }
 
@@ -84,7 +86,7 @@ func (c Config) Validate() error {
 	add(c.Full > DropOldest, "unknown policy %d for a full outbox", c.Full)
 	add(c.Attempts < 0 || c.Attempts > 1_000_000, "attempts=%d is out of range; want 1 to 1000000", c.Attempts)
 	add(c.Backoff < 0 || c.Max < c.Backoff, "backoff %s..%s is out of range", c.Backoff, c.Max)
-	add(c.Timeout < 0 || c.Poll < 0, "a duration is negative")
+	add(c.Timeout < 0 || c.Poll < 0 || c.Probe < 0, "a duration is negative")
 	return errors.Join(errs...)
 }
 
@@ -349,8 +351,10 @@ func (s *Store) Bind(dependency, method string, deliver func(ctx context.Context
 	}
 }
 
-// Start begins to deliver. ready reports whether a dependency may be called; it
-// is asked before each delivery and must be quick. The deliveries do not end
+// Start begins to deliver. ready reports whether a dependency is up; it is
+// asked before each delivery and must be quick. One that is not is tried every
+// Config.Probe only: without other calls nothing else might find out that it is
+// back. The deliveries do not end
 // with ctx but with Close. A second Start is an error.
 func (s *Store) Start(ctx context.Context, ready func(dependency string) bool) error {
 	if ctx.Err() != nil {

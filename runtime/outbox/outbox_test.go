@@ -116,7 +116,12 @@ func TestDeliversInOrderAcrossRestarts(t *testing.T) {
 			t.Errorf("depth %v, want db 3 and s3 1", got)
 		}
 		var up atomic.Bool
-		r := &receiver{}
+		r := &receiver{fail: func(_ context.Context, p string, _ int) error {
+			if p != "a" && !up.Load() {
+				return resil.ErrOpen
+			}
+			return nil
+		}}
 		startWith(t, s, r, func(dep string) bool { return dep == "s3" || up.Load() })
 		time.Sleep(time.Minute)
 		if got := r.all(); !slices.Equal(got, []string{"a"}) {
@@ -154,11 +159,37 @@ func TestRecoveryIsNoticedWithoutWake(t *testing.T) {
 		r := &receiver{}
 		startWith(t, s, r, func(string) bool { return up.Load() })
 		mustPut(t, s, "db", "1")
-		time.Sleep(time.Minute)
+		time.Sleep(20 * time.Second)
 		up.Store(true)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if got := r.all(); len(got) != 1 {
+			t.Errorf("delivered %q", got)
+		}
+	})
+}
+
+func TestTheOutboxProbesByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mustOpen(t, folder(t), Config{Attempts: 1})
+		var well atomic.Bool
+		successes := 0
+		r := &receiver{fail: func(context.Context, string, int) error {
+			if !well.Load() {
+				return errors.New("down")
+			}
+			successes++
+			return nil
+		}}
+		startWith(t, s, r, func(string) bool { return successes >= 2 }) // as a breaker that closes at two good probes
+		mustPut(t, s, "db", "1", "2", "3")
+		time.Sleep(10 * time.Minute)
+		if n := len(r.attempts("1")); n < 15 || n > 21 {
+			t.Errorf("%d attempts in ten minutes, want one per 30s", n)
+		}
+		well.Store(true)
+		time.Sleep(36 * time.Second)
+		if got := r.all(); !slices.Equal(got, []string{"1", "2", "3"}) {
 			t.Errorf("delivered %q", got)
 		}
 	})

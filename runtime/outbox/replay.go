@@ -16,6 +16,7 @@ type queue struct {
 	store      *Store
 	dependency string
 	woken      chan struct{}
+	tried      time.Time // when a delivery last began; used by the loop alone
 
 	waiting int // guarded by store.mu
 	dead    int // guarded by store.mu
@@ -64,13 +65,14 @@ type settlement struct {
 // loop delivers until ctx is done or the file fails. The end of one delivery
 // and the beginning of the next are recorded in one transaction.
 func (q *queue) loop(ctx context.Context) {
+	q.tried = time.Now()
 	var last settlement
 	for {
 		pause := q.pause(last)
 		if pause == 0 {
 			q.forget()
 		}
-		begin := ctx.Err() == nil && pause == 0 && q.store.ready(q.dependency)
+		begin := ctx.Err() == nil && pause == 0 && q.may(last)
 		next, found, err := q.turn(last, begin)
 		switch {
 		case err != nil:
@@ -81,6 +83,7 @@ func (q *queue) loop(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case found:
+			q.tried = time.Now()
 			last = q.deliver(ctx, next)
 		default:
 			if pause == 0 {
@@ -90,6 +93,13 @@ func (q *queue) loop(ctx context.Context) {
 			last = settlement{}
 		}
 	}
+}
+
+// may reports whether to begin a delivery: while the dependency is up, and
+// rarely while it is not. Its breaker may have nobody else to probe it, and
+// refuses what comes too early.
+func (q *queue) may(last settlement) bool {
+	return last.verdict == delivered || q.store.ready(q.dependency) || time.Since(q.tried) >= q.store.cfg.Probe
 }
 
 // pause returns how long the queue waits after a delivery that ended like

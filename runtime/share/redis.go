@@ -23,7 +23,9 @@ local counts = {}
 for i, key in ipairs(KEYS) do
   if i == 1 or ARGV[i + 1] == '1' then
     redis.call('ZADD', key, now + ttl, ARGV[1])
-    redis.call('PEXPIRE', key, 2 * ttl)
+    if redis.call('PTTL', key) < 2 * ttl then
+      redis.call('PEXPIRE', key, 2 * ttl)
+    end
   else
     redis.call('ZREM', key, ARGV[1])
   end
