@@ -24,14 +24,12 @@ func subcommands() []sub {
 	return []sub{
 		{"list", "[-json] [packages]", "what is guarded, by which policies, at which level", (*command).list},
 		{"explain", "X.Method [packages]", "the policy in force for a method and where each value comes from", (*command).explain},
-		{"alerts", "[packages]", "Prometheus alerting rules", reporter(report.Alerts)},
+		{"alerts", "[-tests FILE] [packages]", "Prometheus alerting rules; with -tests unit tests of the rules in FILE", (*command).alerts},
 		{"dashboard", "[packages]", "a Grafana dashboard", reporter(report.Dashboard)},
 		{"runbook", "[packages]", "what to do about each dependency, in Markdown", reporter(func(in report.Input) ([]byte, error) {
 			return report.Runbook(in), nil
 		})},
-		{"experiments", "[packages]", "Chaos Toolkit experiments", reporter(func(in report.Input) ([]byte, error) {
-			return report.Experiments(in)
-		})},
+		{"experiments", "[-only NAME] [packages]", "a Chaos Toolkit experiment that takes each dependency away in turn", (*command).experiments},
 		{"tests", "[-check] [-n] [packages]", "a Go test file per package that proves each guard", (*command).tests},
 		{"help", "[VERB]", "what a directive means", (*command).help},
 	}
@@ -54,23 +52,23 @@ func usageOf(name string) string {
 }
 
 // reporter returns the run function of a report without options.
-func reporter(make func(report.Input) ([]byte, error)) func(*command, []string) (int, error) {
+func reporter(render func(report.Input) ([]byte, error)) func(*command, []string) (int, error) {
 	return func(c *command, args []string) (int, error) {
 		flags := c.flags(c.Args[0], usageOf(c.Args[0]))
 		if code, done := c.parse(flags, args); done {
 			return code, nil
 		}
-		return c.print(flags.Args(), make)
+		return c.print(flags.Args(), render)
 	}
 }
 
 // print prints a report of the packages.
-func (c *command) print(patterns []string, make func(report.Input) ([]byte, error)) (int, error) {
+func (c *command) print(patterns []string, render func(report.Input) ([]byte, error)) (int, error) {
 	m, err := generator.Load(c.options(patterns))
 	if err != nil || !c.valid(m.Findings) {
 		return Invalid, err
 	}
-	content, err := make(report.Input{Fset: m.Fset, Packages: m.Packages, Dir: c.Dir})
+	content, err := render(report.Input{Fset: m.Fset, Packages: m.Packages, Dir: c.Dir})
 	if err != nil {
 		c.sayf("resilgen: %v", err)
 		return Invalid, nil
@@ -90,6 +88,34 @@ func (c *command) list(args []string) (int, error) {
 			return report.ListJSON(in)
 		}
 		return report.List(in), nil
+	})
+}
+
+func (c *command) alerts(args []string) (int, error) {
+	flags := c.flags("alerts", usageOf("alerts"))
+	rules := flags.String("tests", "", "")
+	if code, done := c.parse(flags, args); done {
+		return code, nil
+	}
+	return c.print(flags.Args(), func(in report.Input) ([]byte, error) {
+		if *rules != "" {
+			return report.AlertTests(in, *rules)
+		}
+		return report.Alerts(in)
+	})
+}
+
+func (c *command) experiments(args []string) (int, error) {
+	flags := c.flags("experiments", usageOf("experiments"))
+	names := flags.String("only", "", "")
+	if code, done := c.parse(flags, args); done {
+		return code, nil
+	}
+	return c.print(flags.Args(), func(in report.Input) ([]byte, error) {
+		if *names == "" {
+			return report.Experiments(in)
+		}
+		return report.Experiments(in, strings.Split(*names, ",")...)
 	})
 }
 

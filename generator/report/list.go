@@ -21,7 +21,7 @@ func List(in Input) []byte {
 		if n > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s: %s, while down %s, %s\n", d.Name, d.criticality(), d.down(), d.breakerSettings().text())
+		fmt.Fprintf(&b, "%s: %s, while down %s; %s\n", d.Name, d.criticality(), d.down(), strings.Join(d.shared(), "; "))
 		w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 		for _, i := range d.Interfaces {
 			fmt.Fprintf(w, "  %s (%s)\n", qualified(i), in.place(i.Guard.Pos))
@@ -48,12 +48,24 @@ func listMethod(w *tabwriter.Writer, d *dependency, m *model.Method) {
 // oneLine makes free text fit for a cell of a table.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// ownPolicies describes a method's policies without the dependency's breaker,
-// which stands above all its methods.
+// shared describes what all methods of the dependency share.
+func (d *dependency) shared() []string {
+	out := []string{d.breakerSettings().text()}
+	if d.Rate != nil {
+		out = append(out, rateSettings("rate", d.Rate).text())
+	}
+	if d.Bulkhead != nil {
+		out = append(out, bulkheadSettings("bulkhead", d.Bulkhead).text())
+	}
+	return out
+}
+
+// ownPolicies describes a method's policies without the shared ones, which
+// stand above all methods.
 func ownPolicies(d *dependency, m *model.Method) []string {
 	var out []string
 	for _, p := range d.policies(m) {
-		if p.name != "breaker" {
+		if p.name != "breaker" && !strings.HasSuffix(p.name, "(shared)") {
 			out = append(out, p.text())
 		}
 	}
