@@ -126,6 +126,7 @@ func (c *command) analyze() (int, error) {
 			Tags:     c.tags,
 			Tests:    c.tests || c.report != "",
 			Engine:   eng,
+			Cache:    resultCache(conf),
 		}.Analyze(context.Background())
 		if err != nil {
 			return 0, err

@@ -32,6 +32,7 @@ type Module struct {
 	Tags     string   // build tags, separated by commas
 	Tests    bool     // look at _test.go files too
 	Engine   *engine.Engine
+	Cache    Cache
 }
 
 // Result is what a run finds.
@@ -80,10 +81,15 @@ func (m Module) Analyze(ctx context.Context) (*Result, error) {
 	if len(named) == 0 && len(problems) == 0 {
 		return nil, fmt.Errorf("%s: no packages", strings.Join(request.Patterns, " "))
 	}
+	key := m.Cache.key(pkgs, named)
+	if res := m.Cache.load(key); res != nil && len(problems) == 0 {
+		return res, nil
+	}
 	r := newRun(m.Engine, pkgs)
 	r.analyze(ctx)
 	res := r.collect(func(p *listed) bool { return named[p.tested()] })
 	res.Problems = append(problems, res.Problems...)
+	m.Cache.store(key, res)
 	return res, nil
 }
 

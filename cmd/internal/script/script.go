@@ -142,7 +142,8 @@ func runFile(t *testing.T, file string) {
 	s.env = append(os.Environ(),
 		"WORK="+work, "REPO="+repository(t), "BIN="+binDir,
 		"PATH="+binDir+string(filepath.ListSeparator)+os.Getenv("PATH"),
-		"GOWORK=off", "GITHUB_ACTIONS=", "GOFLAGS=-mod=mod")
+		"GOWORK=off", "GITHUB_ACTIONS=", "GOFLAGS=-mod=mod",
+		"RESILVET_CACHE="+filepath.Join(t.TempDir(), "cache"))
 	for i, line := range strings.Split(string(archive.Comment), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
