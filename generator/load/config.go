@@ -81,8 +81,9 @@ func (c config) flags(env []string) []string {
 	return []string{"-tags=" + tags}
 }
 
-// includes reports whether c builds the file.
-func (c config) includes(name string, content []byte) (bool, error) {
+// includes reports whether c builds the file. One with a syntax error is part
+// of any build: it will be reported when it is parsed.
+func (c config) includes(name string, content []byte) bool {
 	ctx := build.Default
 	ctx.GOOS = cmp.Or(c.goos, ctx.GOOS)
 	ctx.GOARCH = cmp.Or(c.goarch, ctx.GOARCH)
@@ -91,7 +92,8 @@ func (c config) includes(name string, content []byte) (bool, error) {
 		ctx.BuildTags = strings.Split(c.tags, ",")
 	}
 	ctx.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
-	return ctx.MatchFile("", name)
+	match, err := ctx.MatchFile("", name)
+	return match || err != nil
 }
 
 // configFor returns the configuration nearest to the present one that builds
@@ -101,10 +103,7 @@ func configFor(name string, content []byte) (config, error) {
 	tests := strings.HasSuffix(name, "_test.go")
 	words := constraintWords(name, content)
 	for _, c := range candidates(words) {
-		included, err := c.includes(name, content)
-		if err != nil || included {
-			// With a syntax error the file is part of any build: it will be
-			// reported when it is parsed.
+		if c.includes(name, content) {
 			c.tests = tests
 			return c, nil
 		}
@@ -171,8 +170,7 @@ func isOS(word string) bool { return matchesName(word, word, "nowhere") }
 // and goarch lift the restriction.
 func matchesName(word, goos, goarch string) bool {
 	included := func(goos, goarch string) bool {
-		ok, err := config{goos: goos, goarch: goarch}.includes("x_"+word+".go", []byte("package p\n"))
-		return err == nil && ok
+		return config{goos: goos, goarch: goarch}.includes("x_"+word+".go", []byte("package p\n"))
 	}
 	return !included("nowhere", "nowhere") && included(goos, goarch)
 }

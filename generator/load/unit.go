@@ -13,8 +13,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/resilgo/resil/generator/output"
 	"golang.org/x/tools/go/packages"
+
+	"github.com/resilgo/resil/generator/output"
 )
 
 // Unit is one package under one set of build constraints, with or without its

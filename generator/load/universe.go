@@ -77,26 +77,22 @@ func (u *universe) follow() {
 
 func (u *universe) followDecl(s *source, d declaration) {
 	walk := func(n ast.Node) {
-		if n != nil {
-			ast.Inspect(n, func(n ast.Node) bool { return u.visit(s, d.file, n) })
-		}
+		ast.Inspect(n, func(n ast.Node) bool { return u.visit(s, d.file, n) })
 	}
-	switch {
-	case d.spec == nil:
-		if decl, ok := d.decl.(*ast.FuncDecl); ok {
-			if decl.Recv != nil {
-				walk(decl.Recv)
-			}
-			walk(decl.Type)
-			return
+	if decl, ok := d.decl.(*ast.FuncDecl); ok {
+		if decl.Recv != nil {
+			walk(decl.Recv)
 		}
+		walk(decl.Type)
+		return
+	}
+	switch spec := d.spec.(type) {
+	case nil: // a group of constants
 		walk(d.decl)
+	case *ast.ValueSpec:
+		walk(withoutValue(spec))
 	default:
-		if spec, ok := d.spec.(*ast.ValueSpec); ok && d.decl.(*ast.GenDecl).Tok == token.VAR {
-			walk(withoutValue(spec))
-			return
-		}
-		walk(d.spec)
+		walk(spec)
 	}
 }
 

@@ -259,8 +259,8 @@ func (m *method) plain() jen.Code {
 		Add(m.header()).Block(body).Line()
 }
 
-// args returns the arguments that hand the parameters on; extra ones follow.
-func (m *method) args(extra ...jen.Code) []jen.Code {
+// args returns the arguments that hand the parameters on.
+func (m *method) args() []jen.Code {
 	var list []jen.Code
 	for i, name := range m.params {
 		arg := jen.Id(name)
@@ -269,7 +269,7 @@ func (m *method) args(extra ...jen.Code) []jen.Code {
 		}
 		list = append(list, arg)
 	}
-	return append(list, extra...)
+	return list
 }
 
 // clientCall returns the call of the raw client.
@@ -332,7 +332,7 @@ func (m *method) body() []jen.Code {
 		entry, args = entry+"With", append(args, with)
 	}
 	call := m.rt(entry).Call(args...)
-	return append(body, m.unpack(carried, err, call)...)
+	return append(body, m.unpack(err, call)...)
 }
 
 func (m *method) callCtx() jen.Code {
@@ -391,7 +391,7 @@ func (m *method) pack(carried string) jen.Code {
 
 // unpack returns the statements that make the call into the runtime and return
 // the method's results.
-func (m *method) unpack(carried, err string, call jen.Code) []jen.Code {
+func (m *method) unpack(err string, call jen.Code) []jen.Code {
 	if m.straight() {
 		return []jen.Code{jen.Return(call)}
 	}

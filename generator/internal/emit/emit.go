@@ -100,6 +100,7 @@ func (c *Change) Diff(name string) string {
 		before = os.DevNull
 	case Remove:
 		after = os.DevNull
+	case Update:
 	}
 	return udiff.Unified(before, after, string(c.Old), string(c.New))
 }

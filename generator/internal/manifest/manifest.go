@@ -343,8 +343,7 @@ func (s snapshot) addFile(path string) error {
 	if _, ok := s[path]; ok {
 		return nil
 	}
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		s[path] = "not a file"
 		return nil
 	}
