@@ -91,7 +91,7 @@ func (s *System) Dependency(name string, policies ...Policy) *Dependency {
 // handle does what Dependency does. Requires mu.
 func (s *System) handle(spec doSpec) (*Dependency, error) {
 	d := s.dependency(spec.guard.Dependency)
-	g := d.guards[doInterface]
+	g := d.guard(doInterface)
 	var err error
 	if g == nil {
 		g, err = s.guard(spec.guard)
@@ -101,6 +101,9 @@ func (s *System) handle(spec doSpec) (*Dependency, error) {
 	op := d.operations[spec.method.Name]
 	if op == nil {
 		op = new(operation)
+		if d.operations == nil {
+			d.operations = map[string]*operation{}
+		}
 		d.operations[spec.method.Name] = op
 	}
 	m := op.method.Load()
@@ -112,8 +115,8 @@ func (s *System) handle(spec doSpec) (*Dependency, error) {
 	default:
 		merged, e := spec.complete(m.spec)
 		if e == nil && !sameMethod(m.spec, merged) {
-			delete(g.methods, merged.Name)
-			d.methods = slices.DeleteFunc(d.methods, func(o *Method) bool { return o == m })
+			old := func(o *Method) bool { return o == m }
+			g.methods, d.methods = slices.DeleteFunc(g.methods, old), slices.DeleteFunc(d.methods, old)
 			m, e = g.method(merged)
 			op.method.Store(m)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +35,7 @@ type Guard struct {
 	spec    GuardSpec
 	falling atomic.Int32 // fallbacks under way
 	probe   atomic.Pointer[func(context.Context) error]
-	methods map[string]*Method // guarded by sys.mu
+	methods []*Method // guarded by sys.mu
 }
 
 // Method is one guarded method of a [Guard].
@@ -126,7 +127,7 @@ func (s *System) guard(spec GuardSpec) (*Guard, error) {
 		spec = GuardSpec{Dependency: spec.Dependency, Interface: spec.Interface, Position: spec.Position}
 	}
 	d := s.dependency(spec.Dependency)
-	if g := d.guards[spec.Interface]; g != nil {
+	if g := d.guard(spec.Interface); g != nil {
 		if err == nil && !reflect.DeepEqual(g.spec, spec) {
 			err = g.spec.contradicts(spec)
 		}
@@ -135,8 +136,7 @@ func (s *System) guard(spec GuardSpec) (*Guard, error) {
 	for _, other := range d.order {
 		err = errors.Join(err, other.spec.contradicts(spec))
 	}
-	g := &Guard{sys: s, dep: d, spec: spec, methods: map[string]*Method{}}
-	d.guards[spec.Interface] = g
+	g := &Guard{sys: s, dep: d, spec: spec}
 	d.order = append(d.order, g)
 	d.configure()
 	return g, err
@@ -156,7 +156,8 @@ func (g *Guard) Method(spec MethodSpec) *Method {
 // method does what Method does. Requires sys.mu.
 func (g *Guard) method(spec MethodSpec) (*Method, error) {
 	place := g.spec.Interface + "." + spec.Name
-	if m := g.methods[spec.Name]; m != nil {
+	if i := slices.IndexFunc(g.methods, func(m *Method) bool { return m.spec.Name == spec.Name }); i >= 0 {
+		m := g.methods[i]
 		if !sameMethod(m.spec, spec) {
 			return m, fmt.Errorf("%s is registered twice with different policies (%s)", place, g.spec.Position)
 		}
@@ -180,7 +181,7 @@ func (g *Guard) method(spec MethodSpec) (*Method, error) {
 	if g.sys.metered {
 		m.stats = newMethodCounter(len(spec.Fallbacks))
 	}
-	g.methods[spec.Name] = m
+	g.methods = append(g.methods, m)
 	g.dep.methods = append(g.dep.methods, m)
 	g.dep.configure()
 	if g.sys.started {

@@ -3,6 +3,7 @@ package resil
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,8 +33,11 @@ type levels struct {
 	transitions [5][5]uint64
 	recovery    histogram
 	forced      *Forced
-	timer       *time.Timer // for the next change by time alone; nil unless live
-	live        bool        // between Start and Close
+	held        []*dependency // those whose breaker is forced
+	undefined   []*dependency // those of which the engine must hear before it is asked
+	defined     int           // how many the engine knows
+	timer       *time.Timer   // for the next change by time alone; nil unless live
+	live        bool          // between Start and Close
 }
 
 var defaultWeights = [4]float64{1, 2, 3, 4}
@@ -94,11 +98,15 @@ func (s *System) poll() {
 
 func (s *System) advance() {
 	now := mono.Now()
-	for _, d := range *s.deps.Load() {
+	s.levels.mu.Lock()
+	held := slices.Clone(s.levels.held)
+	s.levels.mu.Unlock()
+	for _, d := range held {
 		d.breaker.Expire(now)
 	}
 	s.levels.mu.Lock()
 	defer s.levels.mu.Unlock()
+	s.define()
 	s.moved(s.levels.engine.Advance(time.Now()))
 }
 
@@ -138,9 +146,10 @@ func (s *System) publish() {
 		}
 	}
 	sooner(&s.levels.forced, "")
-	for _, d := range *s.deps.Load() {
+	s.levels.held = slices.DeleteFunc(s.levels.held, func(d *dependency) bool {
 		sooner(&d.forced, d.name)
-	}
+		return d.forced == nil
+	})
 	w := uint32(s.levels.engine.Level())
 	if next.IsZero() {
 		s.due.Store(0)
@@ -210,6 +219,7 @@ func (d *dependency) breakerChanged(c breaker.Change) {
 // settle tells the level engine how d is. Requires levels.mu.
 func (d *dependency) settle() {
 	s, down := d.sys, d.broken || d.ailing
+	s.define()
 	if d.down.Swap(down) && !down {
 		s.events.wake(d.name)
 	}
@@ -228,6 +238,7 @@ func (s *System) Force(l Level, ttl time.Duration, reason string) error {
 	}
 	s.levels.mu.Lock()
 	defer s.levels.mu.Unlock()
+	s.define()
 	now := time.Now()
 	changed, err := s.levels.engine.Force(now, level.Level(l), now.Add(ttl), "", reason)
 	if err != nil {
@@ -288,6 +299,9 @@ func (d *dependency) force(f *Forced, b *breaker.Forced) {
 		return
 	}
 	d.forced = f
+	if f != nil && !slices.Contains(s.levels.held, d) {
+		s.levels.held = append(s.levels.held, d)
+	}
 	s.events.push(change)
 	s.publish()
 }

@@ -67,7 +67,7 @@ func (s *System) Metrics() Snapshot {
 		s.meter()
 	}
 	var snap Snapshot
-	for _, d := range *s.deps.Load() {
+	for _, d := range s.sorted() {
 		st := d.breaker.Status()
 		stats := DependencyStats{
 			Name: d.name, State: BreakerState(st.State), Up: !d.down.Load(),
@@ -83,6 +83,7 @@ func (s *System) Metrics() Snapshot {
 	l := &s.levels
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	s.define()
 	snap.Level, snap.Score = Level(l.engine.Level()), l.engine.Score()
 	snap.Transitions, snap.Recovery = l.transitions, l.recovery.export()
 	return snap

@@ -31,8 +31,7 @@ type dependency struct {
 	open     atomic.Int64 // the breaker's open period
 
 	// Guarded by sys.mu.
-	guards     map[string]*Guard // by interface
-	order      []*Guard          // as registered
+	order      []*Guard // as registered
 	operations map[string]*operation
 	methods    []*Method
 	shared     limits
@@ -40,30 +39,38 @@ type dependency struct {
 	disabled   bool
 
 	// Guarded by sys.levels.mu.
-	broken bool   // the breaker is open or half-open
-	slow   bool   // the breaker's slow share exceeds its ratio
-	ailing bool   // down by its health checks
-	sick   string // class of the last failed check's error; "" = none
-	forced *Forced
+	broken    bool // the breaker is open or half-open
+	slow      bool // the breaker's slow share exceeds its ratio
+	ailing    bool // down by its health checks
+	rule      level.Dependency
+	undefined bool   // rule is not yet the engine's
+	sick      string // class of the last failed check's error; "" = none
+	forced    *Forced
 }
 
 // dependency returns the dependency of a name, making it if need be. Requires
 // mu.
 func (s *System) dependency(name string) *dependency {
-	for _, d := range *s.deps.Load() {
-		if d.name == name {
-			return d
-		}
+	if d := s.find(name); d != nil {
+		return d
 	}
-	d := &dependency{sys: s, name: name, guards: map[string]*Guard{}, operations: map[string]*operation{}}
+	d := &dependency{sys: s, name: name, id: -1}
 	d.lastPass.Store(int64(mono.Now() - MaxDuration))
 	d.breaker = breaker.New(breakerConfig(Breaker{}.WithDefaults(0), 0), d.breakerChanged)
 	d.spec = GuardSpec{Dependency: name, Criticality: Medium, Down: Medium.Down()}
-	s.addLevel(d)
-	deps := append(slices.Clone(*s.deps.Load()), d)
-	slices.SortFunc(deps, func(a, b *dependency) int { return strings.Compare(a.name, b.name) })
+	s.defineLevel(d)
+	// Readers hold slices that end before what this appends.
+	deps := append(*s.deps.Load(), d)
 	s.deps.Store(&deps)
+	s.index.Store(name, d)
 	return d
+}
+
+// sorted returns the dependencies by name.
+func (s *System) sorted() []*dependency {
+	deps := slices.Clone(*s.deps.Load())
+	slices.SortFunc(deps, func(a, b *dependency) int { return strings.Compare(a.name, b.name) })
+	return deps
 }
 
 // breakerConfig turns a complete Breaker into what the shell takes. A round
@@ -76,6 +83,17 @@ func breakerConfig(b Breaker, timeout time.Duration) breaker.Config {
 		Open: b.Open, Good: b.Good, Probes: b.Probes,
 		Round: max(b.Open, 2*timeout),
 	}
+}
+
+// guard returns the guard of an interface, nil if there is none. Requires
+// sys.mu.
+func (d *dependency) guard(iface string) *Guard {
+	for _, g := range d.order {
+		if g.spec.Interface == iface {
+			return g
+		}
+	}
+	return nil
 }
 
 // stated returns what d's guards and o state together. Requires sys.mu.
@@ -387,19 +405,47 @@ func (g *Guard) complete(spec GuardSpec) error {
 	return nil
 }
 
-// defineLevel tells the level engine what d counts for. Requires sys.mu.
+// defineLevel notes what d counts for. The level engine hears of it before it
+// is next asked, of many at once: each judgement goes over all of them.
+// Requires s.mu.
 func (s *System) defineLevel(d *dependency) {
 	s.levels.mu.Lock()
 	defer s.levels.mu.Unlock()
-	s.moved(s.levels.engine.Define(time.Now(), d.id, s.levelSpec(d)))
+	d.rule = s.levelSpec(d)
+	if !d.undefined {
+		d.undefined = true
+		s.levels.undefined = append(s.levels.undefined, d)
+	}
 }
 
-func (s *System) addLevel(d *dependency) {
-	s.levels.mu.Lock()
-	defer s.levels.mu.Unlock()
-	id, changed := s.levels.engine.Add(time.Now(), s.levelSpec(d))
-	d.id = id
-	s.moved(changed)
+// define tells the level engine what defineLevel noted. Requires levels.mu.
+func (s *System) define() {
+	l := &s.levels
+	if len(l.undefined) == 0 {
+		return
+	}
+	var added []level.Dependency
+	changed := map[int]level.Dependency{}
+	next := l.defined
+	for _, d := range l.undefined {
+		d.undefined = false
+		if d.id < 0 {
+			d.id = next
+			next++
+			added = append(added, d.rule)
+		} else {
+			changed[d.id] = d.rule
+		}
+	}
+	l.undefined, l.defined = nil, next
+	now := time.Now()
+	if len(added) > 0 {
+		_, moves := l.engine.AddAll(now, added)
+		s.moved(moves)
+	}
+	if len(changed) > 0 {
+		s.moved(l.engine.DefineAll(now, changed))
+	}
 }
 
 func (s *System) levelSpec(d *dependency) level.Dependency {

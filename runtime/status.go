@@ -129,19 +129,21 @@ func (s *System) Status() Status {
 	defer s.mu.Unlock()
 	st := Status{Disabled: s.overrides.Disabled, Started: s.started, Closed: s.closed}
 	now := mono.Now()
-	for _, d := range *s.deps.Load() {
+	deps := s.sorted()
+	for _, d := range deps {
 		st.Dependencies = append(st.Dependencies, d.status(now, depth[d.name]))
 	}
 	l := &s.levels
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	s.define()
 	st.Level, st.Since, st.Score = Level(l.engine.Level()), l.since, l.engine.Score()
 	st.Reason, st.Forced = l.engine.Reason().String(), l.forced
 	wall := time.Now()
 	if d, ok := l.engine.Recovery(wall); ok && st.Level != Optimal {
 		st.Expected = wall.Add(d)
 	}
-	for i, d := range *s.deps.Load() {
+	for i, d := range deps {
 		of := &st.Dependencies[i]
 		of.Healthy, of.CheckError, of.Forced = !d.ailing, d.sick, d.forced
 		if left, ok := l.engine.Remaining(wall, d.id); ok {

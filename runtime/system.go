@@ -90,7 +90,8 @@ type System struct {
 	store    Store
 	checks   *health.Scheduler
 	events   events
-	deps     atomic.Pointer[[]*dependency] // sorted by name, replaced as a whole
+	deps     atomic.Pointer[[]*dependency] // as registered; only grows
+	index    sync.Map                      // name -> *dependency
 	levels   levels
 
 	mu        sync.Mutex // guards what follows, and the registry's own fields
@@ -235,10 +236,8 @@ func (s *System) up(name string) bool {
 }
 
 func (s *System) find(name string) *dependency {
-	for _, d := range *s.deps.Load() {
-		if d.name == name {
-			return d
-		}
+	if d, ok := s.index.Load(name); ok {
+		return d.(*dependency)
 	}
 	return nil
 }

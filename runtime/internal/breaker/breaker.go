@@ -119,11 +119,11 @@ type Breaker struct {
 
 	mu       sync.Mutex // guards everything below and every change of word
 	cfg      Config
-	gb       *gobreaker.TwoStepCircuitBreaker[struct{}]
-	gbOpen   time.Duration   // gb's open period, jittered
-	gbState  gobreaker.State // as OnStateChange last said
-	trip     bool            // ReadyToTrip answers true: a window rule decided
-	hold     bool            // ReadyToTrip answers false: history is being replayed
+	gb       *gobreaker.TwoStepCircuitBreaker[struct{}] // nil until something failed
+	gbOpen   time.Duration                              // gb's open period, jittered
+	gbState  gobreaker.State                            // as OnStateChange last said
+	trip     bool                                       // ReadyToTrip answers true: a window rule decided
+	hold     bool                                       // ReadyToTrip answers false: history is being replayed
 	state    State
 	gen      uint64
 	dirty    bool
@@ -167,7 +167,6 @@ func New(cfg Config, onChange func(Change)) *Breaker {
 	if cfg.windowed() {
 		b.win.Store(newWindow(cfg.Window))
 	}
-	b.renew()
 	b.publish()
 	return b
 }
@@ -368,6 +367,9 @@ func share(n, total int) float64 {
 
 // tell reports a result of the closed state to gobreaker.
 func (b *Breaker) tell(err error) {
+	if b.gb == nil {
+		b.renew()
+	}
 	if done, refused := b.gb.Allow(); refused == nil {
 		done(err)
 	}
@@ -433,7 +435,7 @@ func (b *Breaker) unshut(gen uint64) {
 }
 
 func (b *Breaker) close(reason string) {
-	b.renew()
+	b.gb, b.gbState = nil, gobreaker.StateClosed
 	if w := b.win.Load(); w != nil {
 		w.clear(mono.Now())
 	}

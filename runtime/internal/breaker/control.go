@@ -136,7 +136,7 @@ func (b *Breaker) Configure(cfg Config) {
 	case cfg.Window != old.Window:
 		b.win.Store(w.resize(cfg.Window))
 	}
-	if cfg.Open != old.Open && b.state == Closed {
+	if cfg.Open != old.Open && b.state == Closed && b.gb != nil {
 		b.replace()
 	}
 	b.publish()

@@ -67,14 +67,32 @@ func New(cfg Config) *Engine {
 // Add declares a dependency, up and not slow, and returns its id. Weights
 // count from now on.
 func (e *Engine) Add(now time.Time, d Dependency) (id int, changed []Transition) {
-	e.deps = append(e.deps, dependency{Dependency: d, outages: ring[time.Duration]{max: maxOutages}})
-	id = len(e.deps) - 1
-	return id, e.update(now, func() {})
+	return e.AddAll(now, []Dependency{d})
+}
+
+// AddAll declares dependencies, as Add does one, and judges once for all of
+// them. Their ids follow first.
+func (e *Engine) AddAll(now time.Time, ds []Dependency) (first int, changed []Transition) {
+	first = len(e.deps)
+	for _, d := range ds {
+		e.deps = append(e.deps, dependency{Dependency: d, outages: ring[time.Duration]{max: maxOutages}})
+	}
+	return first, e.update(now, func() {})
 }
 
 // Define replaces what the rules know of dependency id and keeps its state.
 func (e *Engine) Define(now time.Time, id int, d Dependency) []Transition {
-	return e.update(now, func() { e.deps[id].Dependency = d })
+	return e.DefineAll(now, map[int]Dependency{id: d})
+}
+
+// DefineAll does what Define does for all of the given dependencies, and judges
+// once.
+func (e *Engine) DefineAll(now time.Time, ds map[int]Dependency) []Transition {
+	return e.update(now, func() {
+		for id, d := range ds {
+			e.deps[id].Dependency = d
+		}
+	})
 }
 
 // Set tells the state of dependency id: down or up and, when up, whether its
