@@ -96,6 +96,7 @@ type Row struct {
 	Attempts   int    // Retry: attempts by default; Call: attempts that the client makes by itself, 0 = 1
 	Timed      bool   // Runs: bounds its function in time
 	Write      bool   // Call: alters something and is not idempotent by itself
+	Old        bool   // of earlier versions of the module
 	Line       int    // in the table; 0 = from the user's configuration
 }
 
@@ -226,7 +227,7 @@ func (r *Row) score(receiver string, fn *types.Func) int {
 			name = 1
 		}
 	}
-	if name == 0 || !r.Shape.matches(fn.Signature()) {
+	if name == 0 || !r.Shape.Matches(fn.Signature()) {
 		return 0
 	}
 	if r.Line == 0 {
@@ -235,7 +236,8 @@ func (r *Row) score(receiver string, fn *types.Func) int {
 	return score + name
 }
 
-func (s Shape) matches(sig *types.Signature) bool {
+// Matches reports whether a signature has the shape.
+func (s Shape) Matches(sig *types.Signature) bool {
 	if s == AnyShape {
 		return true
 	}
@@ -425,6 +427,8 @@ func (r *Row) option(o string) error {
 		r.Why = value
 	case "as":
 		r.Dependency = value
+	case "old":
+		r.Old = true
 	case "timed":
 		r.Timed = true
 	case "write":

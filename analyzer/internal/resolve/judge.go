@@ -204,7 +204,7 @@ func (p *program) exclusion(c *call) string {
 	switch {
 	case n.file.Test:
 		return "test file"
-	case n.file.Helper:
+	case n.file.Helper || testPackage(n.pkg.Package):
 		return "test helper"
 	case generated(n):
 		return "generated file"
@@ -216,6 +216,26 @@ func (p *program) exclusion(c *call) string {
 	}
 	return ""
 }
+
+// testPackage reports whether a package is there for tests, by its folders:
+// testutil, storagetest, mocks. Commands and the module's own path aside.
+func testPackage(k *summary.Package) bool {
+	if k.Main {
+		return false
+	}
+	rest := strings.TrimPrefix(strings.TrimPrefix(k.Path, k.Module), "/")
+	if k.Module == "" {
+		rest = path.Base(k.Path)
+	}
+	for folder := range strings.SplitSeq(rest, "/") {
+		if testFolders[folder] || strings.HasPrefix(folder, "testutil") || strings.HasPrefix(folder, "testfixture") || strings.HasPrefix(folder, "testhelper") {
+			return true
+		}
+	}
+	return false
+}
+
+var testFolders = map[string]bool{"test": true, "tests": true, "testing": true, "testdata": true, "e2e": true, "mock": true, "mocks": true, "fixtures": true}
 
 var shutdown = map[string]bool{"Close": true, "Shutdown": true, "Stop": true, "TearDown": true, "Teardown": true, "Cleanup": true}
 

@@ -125,7 +125,7 @@ type stored struct {
 // link numbers everything.
 func link(in Input) *program {
 	p := &program{
-		cat: in.Catalog, whole: in.Whole,
+		cat: in.Catalog, whole: in.Whole || commands(in.Packages),
 		vars: make(map[string]int32), byID: make(map[string]*node), types: make(map[string]*typeInfo),
 		ifaces: make(map[string]*summary.Iface), implements: make(map[string][]*typeInfo),
 		decorators: make(map[string]*summary.Guard),
@@ -160,6 +160,12 @@ func link(in Input) *program {
 		p.load(k)
 	}
 	return p
+}
+
+// commands reports whether nothing can import the packages: all that calls or
+// wires them is in sight, even if it is only one of them.
+func commands(pkgs []*summary.Package) bool {
+	return len(pkgs) > 0 && !slices.ContainsFunc(pkgs, func(s *summary.Package) bool { return s == nil || !s.Main })
 }
 
 // number gives the variables, functions and types of a package their numbers.

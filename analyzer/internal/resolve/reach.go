@@ -100,13 +100,12 @@ func (p *program) reach() {
 	for _, n := range p.nodes {
 		switch {
 		case n.file.Test:
-		case n.Entry && (n.pkg.own || p.whole), n.Handler && n.pkg.own && n.in == 0:
+		case n.Entry && n.pkg.own, n.Handler && n.pkg.own && n.in == 0:
 			roots = append(roots, n)
-		case n.in > 0:
+		case n.in > 0, !n.pkg.own:
 		case p.whole:
 			roots = append(roots, n)
-		case !n.pkg.own:
-		case n.pkg.Main, !n.Exported && n.outer == nil && !p.mentioned[n]:
+		case !n.Exported && n.outer == nil && !p.mentioned[n]:
 			roots = append(roots, n)
 		default:
 			open = append(open, n)
