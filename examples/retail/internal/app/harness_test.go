@@ -28,13 +28,14 @@ type shop struct {
 }
 
 // quick are policies whose waits fit a test. What trips, falls back or sheds
-// is as the directives say.
+// is as the directives say. A check may take so long because a busy machine
+// that keeps one waiting must not look like an outage.
 func quick() resil.Config {
 	open := resil.DependencyOverride{Breaker: &resil.Breaker{Open: 100 * time.Millisecond}}
 	return resil.Config{
 		Logger: slog.New(slog.DiscardHandler),
 		Levels: resil.LevelConfig{Stable: 50 * time.Millisecond, MaxStable: 100 * time.Millisecond},
-		Health: resil.HealthConfig{Every: 150 * time.Millisecond, Timeout: 150 * time.Millisecond},
+		Health: resil.HealthConfig{Every: 300 * time.Millisecond, Timeout: 300 * time.Millisecond},
 		Overrides: resil.Overrides{Dependencies: map[string]resil.DependencyOverride{
 			"db": open, "openai": open, "redis": open, "s3": open,
 		}},
@@ -89,6 +90,7 @@ func openWith(t *testing.T, policies resil.Config, cfg config.Config) *shop {
 
 // on returns the shop as a subtest sees it.
 func (s *shop) on(t *testing.T) *shop {
+	t.Helper()
 	return &shop{t: t, app: s.app, url: s.url}
 }
 

@@ -39,6 +39,7 @@ func TestLevels(t *testing.T) {
 	} {
 		for _, fault := range []standin.Fault{standin.Refuse, standin.Hang} {
 			t.Run(fmt.Sprintf("%s %s", test.down, fault), func(t *testing.T) {
+				t.Parallel() // each has a service of its own, and waits most of the time
 				s := open(t, quick())
 				down := strings.Fields(test.down)
 				s.set(fault, down...)

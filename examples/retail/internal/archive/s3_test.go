@@ -43,6 +43,7 @@ func TestStandIn(t *testing.T) {
 
 // testArchive is what every S3 has to do.
 func testArchive(t *testing.T, a *archive.S3) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := a.Ping(ctx); err != nil {

@@ -45,6 +45,7 @@ func TestStandIn(t *testing.T) {
 
 // testCache is what every Redis has to do.
 func testCache(t *testing.T, c *cache.Redis) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := c.Ping(ctx); err != nil {

@@ -134,7 +134,7 @@ func policies(fast bool) resil.Config {
 		return resil.DependencyOverride{Breaker: &resil.Breaker{Open: d}}
 	}
 	c.Levels = resil.LevelConfig{Stable: time.Second, MaxStable: 2 * time.Second}
-	c.Health = resil.HealthConfig{Every: 500 * time.Millisecond, Timeout: 500 * time.Millisecond}
+	c.Health = resil.HealthConfig{Every: time.Second, Timeout: time.Second}
 	c.Overrides = resil.Overrides{Dependencies: map[string]resil.DependencyOverride{
 		"db": open(1500 * time.Millisecond), "openai": open(3 * time.Second),
 		"redis": open(time.Second), "s3": open(1500 * time.Millisecond),
@@ -226,7 +226,9 @@ func (p *play) post(_ context.Context, path string, body any) error {
 // play plays one act: break, watch, repair, watch.
 func (p *play) play(ctx context.Context, n int, a act) report {
 	p.screen.heading(n, a.title, a.story)
-	p.screen.line("")
+	if len(a.faults) > 0 {
+		p.screen.line("")
+	}
 	r := report{act: a, start: time.Now(), worst: resil.Optimal}
 	stop := p.service.System.OnLevel(func(t resil.Transition) {
 		p.screen.line("   %6s  %s → %s  %s", span(t.At.Sub(r.start)), p.screen.level(t.From), p.screen.level(t.To), p.screen.paint(dim, t.Reason))

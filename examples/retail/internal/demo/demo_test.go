@@ -26,7 +26,7 @@ func TestAnOutageIsPlayedAndSurvived(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v; the story was:\n%s", err, &out)
 	}
-	for _, want := range []string{"OPTIMAL → DEGRADED", "DEGRADED → OPTIMAL", "repaired", "no request hung", "none missing"} {
+	for _, want := range []string{"OPTIMAL → DEGRADED", "→ OPTIMAL", "repaired", "no request hung", "none missing"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the story lacks %q:\n%s", want, &out)
 		}
@@ -55,16 +55,21 @@ func TestAnswersAreJudgedAsCustomersWould(t *testing.T) {
 		answer http.HandlerFunc
 		want   verdict
 	}{
-		"the whole answer":       {func(http.ResponseWriter, *http.Request) {}, full},
-		"something stood in":     {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Degraded", "db=call") }, degraded},
-		"no, come back":          {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "1"); w.WriteHeader(503) }, refused},
-		"no":                     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, failed},
-		"a bug":                  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, failed},
+		"the whole answer":   {func(http.ResponseWriter, *http.Request) {}, full},
+		"something stood in": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Degraded", "db=call") }, degraded},
+		"no, come back": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, refused},
+		"no":                     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, failed},
+		"a bug":                  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, failed},
 		"the line breaks":        {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, failed},
 		"no answer for too long": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, hung},
 		"half an answer, no more": {func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(200)
-			w.(http.Flusher).Flush()
+			w.WriteHeader(http.StatusOK)
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				panic(err)
+			}
 			<-r.Context().Done()
 		}, hung},
 	} {

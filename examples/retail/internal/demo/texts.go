@@ -26,7 +26,7 @@ func (p *play) introduce() {
 	s.line("   %d requests per second from customers who come whether or not the last one was served.", p.options.Rate)
 	if p.options.Fast {
 		s.line("   -fast is on: breakers stay open 1 to 3 s (directives: 20 to 60 s), a better level has to hold")
-		s.line("   for 1 to 2 s (10 to 40 s), health is checked twice a second (every 5 s). All else is as written.")
+		s.line("   for 1 to 2 s (10 to 40 s), health is checked each second (every 5 s). All else is as written.")
 	}
 	s.line("   Watch it live on %s", p.page)
 	s.line("")

@@ -28,52 +28,52 @@ import (
 )
 
 // Postgres returns the URL of a new, empty database.
-func Postgres(t testing.TB) string {
-	t.Helper()
-	server := servers.Test(t, servers.Postgres)
+func Postgres(tb testing.TB) string {
+	tb.Helper()
+	server := servers.Test(tb, servers.Postgres)
 	admin, err := sql.Open("pgx", server.URL)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	name := "retail_" + strings.ToLower(rand.Text()[:10])
-	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
+	if _, err := admin.ExecContext(tb.Context(), "CREATE DATABASE "+name); err != nil {
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		// The test's context is over by now.
 		if _, err := admin.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		if err := admin.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	return withPath(t, server.URL, name)
+	return withPath(tb, server.URL, name)
 }
 
 // Redis returns the URL of an empty Redis database.
-func Redis(t testing.TB) string {
-	t.Helper()
+func Redis(tb testing.TB) string {
+	tb.Helper()
 	const ours = "9" // whatever others keep on the same server is in 0
-	address := withPath(t, servers.Test(t, servers.Redis).URL, ours)
+	address := withPath(tb, servers.Test(tb, servers.Redis).URL, ours)
 	options, err := redis.ParseURL(address)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	client := redis.NewClient(options)
-	if err := client.FlushDB(t.Context()).Err(); err != nil {
-		t.Fatal(err)
+	if err := client.FlushDB(tb.Context()).Err(); err != nil {
+		tb.Fatal(err)
 	}
 	if err := client.Close(); err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 	return address
 }
 
 // S3 returns where a new, empty bucket is.
-func S3(t testing.TB) archive.S3Config {
-	t.Helper()
-	server := servers.Test(t, servers.S3)
+func S3(tb testing.TB) archive.S3Config {
+	tb.Helper()
+	server := servers.Test(tb, servers.S3)
 	cfg := archive.S3Config{
 		Endpoint: server.URL, Region: "us-east-1", Bucket: "retail-" + strings.ToLower(rand.Text()[:10]),
 		AccessKey: servers.S3AccessKey, SecretKey: servers.S3SecretKey,
@@ -82,17 +82,17 @@ func S3(t testing.TB) archive.S3Config {
 		BaseEndpoint: aws.String(cfg.Endpoint), Region: cfg.Region, UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, ""),
 	})
-	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(cfg.Bucket)}); err != nil {
-		t.Fatal(err)
+	if _, err := client.CreateBucket(tb.Context(), &s3.CreateBucketInput{Bucket: aws.String(cfg.Bucket)}); err != nil {
+		tb.Fatal(err)
 	}
 	return cfg
 }
 
-func withPath(t testing.TB, raw, path string) string {
-	t.Helper()
+func withPath(tb testing.TB, raw, path string) string {
+	tb.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	u.Path = "/" + path
 	return u.String()
@@ -100,23 +100,23 @@ func withPath(t testing.TB, raw, path string) string {
 
 // Toxiproxy lays proxies between clients and servers and makes them misbehave.
 type Toxiproxy struct {
-	t   testing.TB
+	tb  testing.TB
 	url string
 }
 
 // NewToxiproxy starts Toxiproxy.
-func NewToxiproxy(t testing.TB) *Toxiproxy {
-	t.Helper()
-	return &Toxiproxy{t: t, url: servers.Test(t, servers.Toxiproxy).URL}
+func NewToxiproxy(tb testing.TB) *Toxiproxy {
+	tb.Helper()
+	return &Toxiproxy{tb: tb, url: servers.Test(tb, servers.Toxiproxy).URL}
 }
 
 // Front lays a proxy before the server that raw names and returns raw with the
 // proxy's address.
 func (x *Toxiproxy) Front(name, raw string) string {
-	x.t.Helper()
+	x.tb.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
-		x.t.Fatal(err)
+		x.tb.Fatal(err)
 	}
 	var proxy struct{ Listen string }
 	x.post("/proxies", map[string]any{"name": name, "listen": "127.0.0.1:0", "upstream": u.Host, "enabled": true}, &proxy)
@@ -126,36 +126,36 @@ func (x *Toxiproxy) Front(name, raw string) string {
 
 // Refuse cuts the connections through a proxy and takes no new ones.
 func (x *Toxiproxy) Refuse(name string) {
-	x.t.Helper()
+	x.tb.Helper()
 	x.post("/proxies/"+name, map[string]any{"enabled": false}, nil)
 }
 
 // Poison adds a toxic: "timeout" with timeout 0 lets nothing through,
 // "latency" delays, "reset_peer" resets, "limit_data" cuts after some bytes.
 func (x *Toxiproxy) Poison(name, toxic string, attributes map[string]any) {
-	x.t.Helper()
+	x.tb.Helper()
 	x.post("/proxies/"+name+"/toxics", map[string]any{"type": toxic, "name": toxic, "attributes": attributes}, nil)
 }
 
 // Heal ends whatever was done to any proxy.
 func (x *Toxiproxy) Heal() {
-	x.t.Helper()
+	x.tb.Helper()
 	x.post("/reset", nil, nil)
 }
 
 func (x *Toxiproxy) post(path string, body, answer any) {
-	x.t.Helper()
+	x.tb.Helper()
 	text, err := json.Marshal(body)
 	if err != nil {
-		x.t.Fatal(err)
+		x.tb.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(x.t.Context(), http.MethodPost, x.url+path, bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(x.tb.Context(), http.MethodPost, x.url+path, bytes.NewReader(text))
 	if err != nil {
-		x.t.Fatal(err)
+		x.tb.Fatal(err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		x.t.Fatal(err)
+		x.tb.Fatal(err)
 	}
 	defer response.Body.Close()
 	got, err := io.ReadAll(response.Body)
@@ -166,6 +166,6 @@ func (x *Toxiproxy) post(path string, body, answer any) {
 		err = json.Unmarshal(got, answer)
 	}
 	if err != nil {
-		x.t.Fatalf("toxiproxy: %s: %v", path, err)
+		x.tb.Fatalf("toxiproxy: %s: %v", path, err)
 	}
 }

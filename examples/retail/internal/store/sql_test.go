@@ -40,6 +40,7 @@ func TestSQLite(t *testing.T) {
 // testStore is what every database has to do. It expects a database without
 // the items it adds.
 func testStore(t *testing.T, s *store.SQL) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	mug := retail.Item{SKU: "mug", Name: "Mug", Description: "Holds tea", Cost: 400, Price: 750}
