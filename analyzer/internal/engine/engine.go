@@ -11,6 +11,7 @@ import (
 	"github.com/resilgo/resil/analyzer/internal/catalog"
 	"github.com/resilgo/resil/analyzer/internal/config"
 	"github.com/resilgo/resil/analyzer/internal/finding"
+	"github.com/resilgo/resil/analyzer/internal/importers"
 	"github.com/resilgo/resil/analyzer/internal/resolve"
 	"github.com/resilgo/resil/analyzer/internal/summary"
 )
@@ -67,8 +68,20 @@ func (e *Engine) Summary(u *finding.Unit, dep func(path string) *summary.Package
 
 // Resolve judges the packages together. With whole, they are all packages of
 // their module. dep returns the summaries of other packages; it may be nil.
+//
+// A single package that nothing else in its module imports is judged as a whole:
+// all that calls or wires it is in sight.
 func (e *Engine) Resolve(pkgs []*summary.Package, dep func(path string) *summary.Package, whole bool) resolve.Result {
-	return resolve.Run(resolve.Input{Packages: pkgs, Dep: dep, Catalog: e.catalog, Whole: whole})
+	in := resolve.Input{Packages: pkgs, Dep: dep, Catalog: e.catalog, Whole: whole}
+	result := resolve.Run(in)
+	if !result.Open || len(pkgs) != 1 || len(pkgs[0].Files) == 0 {
+		return result
+	}
+	if root := config.ModuleRoot(filepath.Dir(pkgs[0].Files[0].Name)); importers.None(root, pkgs[0].Path) {
+		in.Whole = true
+		return resolve.Run(in)
+	}
+	return result
 }
 
 // Local returns the findings of the rules that look at one package by itself.

@@ -37,10 +37,14 @@ func (p *program) calls() []call {
 				continue
 			}
 			c, ok := p.outbound(o)
+			if ok && !p.whole && n.state&maybe != 0 {
+				p.open = true
+			}
 			if !ok || !n.pkg.own && n.state&exposed == 0 {
 				continue
 			}
 			p.verdict(&c)
+			p.open = p.open || c.unknown
 			out = append(out, c)
 		}
 	}

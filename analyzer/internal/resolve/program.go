@@ -15,6 +15,7 @@ import (
 type program struct {
 	cat   *catalog.Catalog
 	whole bool
+	open  bool // see Result.Open
 
 	pkgs []*pkg
 	vars map[string]int32 // global variables by name

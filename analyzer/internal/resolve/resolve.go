@@ -27,6 +27,10 @@ type Input struct {
 type Result struct {
 	Findings []finding.Finding
 	Calls    []finding.Call
+
+	// Open tells that something hinges on who else calls the packages, or wires
+	// them. Never with Input.Whole.
+	Open bool
 }
 
 // Run judges. It does not alter its input and may be called concurrently.
@@ -37,7 +41,7 @@ func Run(in Input) Result {
 	p.graph()
 	p.reach()
 	calls := p.calls()
-	r := Result{Calls: p.report(calls)}
+	r := Result{Calls: p.report(calls), Open: p.open}
 	for _, rule := range rules {
 		r.Findings = append(r.Findings, rule(p, calls)...)
 	}
