@@ -44,6 +44,7 @@ type Error struct {
 	ex       Explanation
 	sentinel error // nil when the client's own error decided
 	cause    error // the last real error, nil when there was none
+	tree     [2]error
 }
 
 // Error returns dependency, method, what decided and the cause, in one line.
@@ -68,16 +69,23 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the sentinel and the last real cause, whichever exist.
+// Unwrap returns the sentinel and the last real cause, whichever exist. The
+// slice must not be changed.
 func (e *Error) Unwrap() []error {
 	switch {
 	case e.sentinel == nil:
-		return []error{e.cause}
+		return e.tree[1:]
 	case e.cause == nil:
-		return []error{e.sentinel}
+		return e.tree[:1]
 	default:
-		return []error{e.sentinel, e.cause}
+		return e.tree[:]
 	}
+}
+
+// newError returns an error with what Unwrap returns, so that asking for it
+// costs nothing.
+func newError(ex Explanation, sentinel, cause error) *Error {
+	return &Error{ex: ex, sentinel: sentinel, cause: cause, tree: [2]error{sentinel, cause}}
 }
 
 // Timeout reports whether the call ran out of time, as net.Error has it.

@@ -35,7 +35,7 @@ func (s *call) failure(err error) *Error {
 		return s.rejected()
 	}
 	s.note(err)
-	return &Error{ex: s.explain(), sentinel: s.arm.reject, cause: s.cause}
+	return newError(s.explain(), s.arm.reject, s.cause)
 }
 
 // rejected returns the shared error of a call that a policy rejected before it
@@ -47,7 +47,7 @@ func (s *call) rejected() *Error {
 	if r := at.Load(); r != nil && r.key == key {
 		return r.err
 	}
-	e := &Error{ex: s.explain(), sentinel: s.arm.reject}
+	e := newError(s.explain(), s.arm.reject, nil)
 	e.ex.Elapsed = 0
 	at.Store(&rejection{key: key, err: e})
 	return e
@@ -80,7 +80,7 @@ func (s *call) left(err error) error {
 			cause = c
 		}
 	}
-	return &Error{ex: s.explain(), sentinel: ctxErr, cause: cause}
+	return newError(s.explain(), ctxErr, cause)
 }
 
 // explain tells the call so far.

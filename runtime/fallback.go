@@ -80,9 +80,7 @@ func answered[T any](s *call, v T, err error, strategy Strategy, age time.Durati
 
 // with returns e with what a fallback said joined to its cause.
 func (e *Error) with(err error) *Error {
-	joined := *e
-	joined.cause = errors.Join(err, e.cause)
-	return &joined
+	return newError(e.ex, e.sentinel, errors.Join(err, e.cause))
 }
 
 // fallBackTo tries the i-th fallback, which is the n-th that calls a function.

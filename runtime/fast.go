@@ -22,7 +22,7 @@ func invoke[T any](ctx context.Context, m *Method, do func(context.Context) (T, 
 	word := m.sys.word.Load()
 	switch {
 	case c.calm.has(word):
-		if token, ok := m.dep.breaker.Fast(); ok && ctx.Err() == nil {
+		if token, ok := m.brk.Fast(); ok && ctx.Err() == nil {
 			if !c.bare {
 				return steady(ctx, c, token, do, with)
 			}
@@ -30,7 +30,7 @@ func invoke[T any](ctx context.Context, m *Method, do func(context.Context) (T, 
 			if _, bounded := ctx.Deadline(); bounded {
 				start = mono.Now()
 			}
-			v, err := straight(ctx, m.dep.breaker, token, do)
+			v, err := straight(ctx, m.brk, token, do)
 			if err != nil {
 				return troubled(ctx, c, pass{token: token, start: start}, v, err, do, with)
 			}
@@ -39,7 +39,7 @@ func invoke[T any](ctx context.Context, m *Method, do func(context.Context) (T, 
 			}
 			return v, nil
 		}
-		if !c.metered && m.dep.breaker.Shut() {
+		if !c.metered && m.brk.Shut() {
 			return shut(ctx, c, do, with)
 		}
 	case c.shed.has(word) && !m.dep.down.Load():
@@ -120,7 +120,7 @@ func steady[T any](ctx context.Context, c *methodConf, token breaker.Token, do f
 	defer func() {
 		if !returned {
 			p.release(c)
-			c.method.dep.breaker.Done(p.token, breaker.Failure, false)
+			c.method.brk.Done(p.token, breaker.Failure, false)
 			if c.metered {
 				c.stats.one(OutcomeFailure, p.start, mono.Now())
 			}
@@ -144,9 +144,9 @@ func steady[T any](ctx context.Context, c *methodConf, token breaker.Token, do f
 		}
 	}
 	if c.slow != 0 && now-p.start > c.slow {
-		c.method.dep.breaker.Done(p.token, breaker.Success, true)
+		c.method.brk.Done(p.token, breaker.Success, true)
 	} else {
-		c.method.dep.breaker.Succeed(p.token)
+		c.method.brk.Succeed(p.token)
 	}
 	if c.retries {
 		c.method.budget.earn(c.retry.Budget)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/resilgo/resil/runtime/internal/breaker"
 )
 
 // With holds what stands in for the client. Its functions are called on the
@@ -42,6 +44,7 @@ type Guard struct {
 type Method struct {
 	sys    *System
 	dep    *dependency
+	brk    *breaker.Breaker // the dependency's
 	guard  *Guard
 	spec   MethodSpec // immutable
 	conf   atomic.Pointer[methodConf]
@@ -171,7 +174,7 @@ func (g *Guard) method(spec MethodSpec) (*Method, error) {
 	if spec.Levels == (Actions{}) {
 		spec.Levels = DefaultActions(spec.Kind, spec.Essential, spec.Fallbacks)
 	}
-	m := &Method{sys: g.sys, dep: g.dep, guard: g, spec: spec, falling: make([]atomic.Int32, len(spec.Fallbacks))}
+	m := &Method{sys: g.sys, dep: g.dep, brk: g.dep.breaker, guard: g, spec: spec, falling: make([]atomic.Int32, len(spec.Fallbacks))}
 	m.budget.fill()
 	for _, f := range spec.Fallbacks {
 		if f.Strategy == StrategyStale {

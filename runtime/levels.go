@@ -176,7 +176,7 @@ func (s *System) schedule(d time.Duration) {
 	}
 }
 
-// live makes timers do what calls do lazily otherwise.
+// live makes a timer do what calls do lazily otherwise.
 func (s *System) live(on bool) {
 	l := &s.levels
 	l.mu.Lock()

@@ -187,7 +187,7 @@ func (s *System) missing() error {
 	return errors.Join(errs...)
 }
 
-// Close stops health checks, timers and replay and waits until what they have
+// Close stops health checks, timers and replay, and waits until what they have
 // begun and the delivery of events have ended, or ctx is done. It is
 // idempotent. Guards go on working; levels then worsen and recover lazily. It
 // must not be called from a callback of the system.
