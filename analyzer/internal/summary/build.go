@@ -26,6 +26,7 @@ func Of(u *finding.Unit, cat *catalog.Catalog, dep func(path string) *Package) *
 		ids:       make(map[*types.Func]string),
 		tables:    make(map[string]int),
 		evidenced: make(map[*types.Func]*Row),
+		clients:   make(map[*types.Package][]*types.TypeName),
 		depFuncs:  make(map[string]map[string]string),
 	}
 	for _, f := range u.Files {
@@ -60,7 +61,8 @@ type builder struct {
 	ids       map[*types.Func]string
 	tables    map[string]int // of foreign types, index in out.Types by name
 	evidenced map[*types.Func]*Row
-	depFuncs  map[string]map[string]string // outbound functions of other packages
+	clients   map[*types.Package][]*types.TypeName // exported types of catalogued packages
+	depFuncs  map[string]map[string]string         // outbound functions of other packages
 
 	guarded  []map[int]string          // by file: reasons of //resil:guarded by line
 	funcDirs map[*ast.FuncDecl]funcDir // directives on functions
@@ -71,8 +73,8 @@ type builder struct {
 	test bool  // it is a test file
 	fn   *function
 
-	callee string // the function whose arguments are being walked
-	config bool   // the settings of something foreign are being walked
+	callee *types.Func // the function whose arguments are being walked
+	config bool        // the settings of something foreign are being walked
 }
 
 type funcDir struct{ guarded, outbound string }

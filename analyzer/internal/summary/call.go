@@ -82,7 +82,7 @@ func (b *builder) namedCall(e *ast.CallExpr, name ast.Node, sel *ast.SelectorExp
 		}
 	}
 	callee, config := b.callee, b.config
-	b.callee, b.config = fn.Origin().FullName(), !b.inModule(fn.Pkg())
+	b.callee, b.config = fn, !b.inModule(fn.Pkg())
 	c.args = b.arguments(c.sig, c.exprs)
 	b.callee, b.config = callee, config
 	return b.invoke(c)
@@ -254,10 +254,10 @@ func (b *builder) invoke(c site) []Var {
 		c.sig = c.fn.Signature()
 	}
 	fn := c.fn.Origin()
-	op := Op{Pos: b.pos(c.name), Callee: fn.FullName(), Shown: shown(fn, c.through), Recv: c.recv, Args: c.args, Context: contextArg(c.sig, c.args)}
-	op.Reader = b.takesReader(c)
+	op := Op{Pos: b.pos(c.name), Recv: c.recv, Args: c.args, Context: contextArg(c.sig, c.args)}
 	if name := b.outboundName(fn); name != "" {
 		op.Kind, op.Row = Outbound, Row{Effect: uint8(catalog.Call), Dependency: name}
+		b.name(&op, c)
 		b.op(op)
 		return b.object(c, "")
 	}
@@ -287,11 +287,13 @@ func (b *builder) invoke(c site) []Var {
 		}
 		op.Write = b.writes(c, op.Row)
 		op.Middle = fn.Name() == "RoundTrip" && b.fn.roundTrip
+		b.name(&op, c)
 		b.op(op)
 		return b.object(c, "")
 	case isStubMaker(fn):
 		return b.object(c, "") // whatever guards the connection guards the stub
 	case b.inModule(fn.Pkg()):
+		b.name(&op, c)
 		op.Kind, op.Callee, op.Results = Static, b.id(fn), b.results(c.sig)
 		b.op(op)
 		return op.Results
@@ -314,6 +316,13 @@ func (b *builder) mutate(c site) {
 		}
 		b.out.Stores = append(b.out.Stores, Store{Base: c.recv, Src: a, Field: c.fn.Name()})
 	}
+}
+
+// name fills in what only calls that are kept need.
+func (b *builder) name(op *Op, c site) {
+	fn := c.fn.Origin()
+	op.Callee, op.Shown = fn.FullName(), shown(fn, c.through)
+	op.Reader = b.takesReader(c)
 }
 
 // shown is the name of a function for people: by the type that it is called
@@ -450,6 +459,7 @@ func (b *builder) interfaceCall(c site, op Op, row *catalog.Row) []Var {
 		op.Middle = true
 	}
 	op.Write = b.writes(c, op.Row)
+	b.name(&op, c)
 	b.op(op)
 	// What a foreign implementation returns is made of what it was given.
 	if n == nil || !b.inModule(n.Obj().Pkg()) {
@@ -465,6 +475,7 @@ func (b *builder) interfaceCall(c site, op Op, row *catalog.Row) []Var {
 // special adds what a guard, a retry helper or a goroutine helper does.
 func (b *builder) special(c site, op Op, row *catalog.Row) []Var {
 	op.Row = b.rowOf(row, c)
+	b.name(&op, c)
 	switch row.Effect {
 	case catalog.Runs, catalog.Policies, catalog.Retry:
 		op.Kind = Extern
@@ -574,6 +585,7 @@ func (b *builder) extern(c site, op Op) {
 		return
 	}
 	op.Kind = Extern
+	b.name(&op, c)
 	b.op(op)
 }
 

@@ -393,9 +393,11 @@ func (b *builder) handOver(dst Var, to types.Type, e ast.Expr) {
 	if n == nil || n.Obj().Pkg() == nil {
 		return
 	}
-	b.out.Handed = append(b.out.Handed, Handed{
-		Func: b.fn.index, Pos: b.pos(e), Dst: dst, Type: typeName(n), Iface: typeName(i), Callee: b.callee,
-	})
+	h := Handed{Func: b.fn.index, Pos: b.pos(e), Dst: dst, Type: typeName(n), Iface: typeName(i)}
+	if b.callee != nil {
+		h.Callee = b.callee.Origin().FullName()
+	}
+	b.out.Handed = append(b.out.Handed, h)
 }
 
 // convert lets src of type from flow into dst of type to. A concrete type that

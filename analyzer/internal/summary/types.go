@@ -188,12 +188,7 @@ func (b *builder) findEvidence(fn *types.Func, through types.Type) *Row {
 		return nil
 	}
 	for _, pkg := range b.suspects(i) {
-		scope := pkg.Scope()
-		for _, name := range scope.Names() {
-			obj, ok := scope.Lookup(name).(*types.TypeName)
-			if !ok || !obj.Exported() {
-				continue
-			}
+		for _, obj := range b.exported(pkg) {
 			m, _, _ := types.LookupFieldOrMethod(obj.Type(), true, pkg, fn.Name())
 			method, ok := m.(*types.Func)
 			if !ok || !sameSignature(method.Signature(), fn.Signature()) {
@@ -206,6 +201,38 @@ func (b *builder) findEvidence(fn *types.Func, through types.Type) *Row {
 		}
 	}
 	return nil
+}
+
+// exported returns the exported types of a package that have methods.
+func (b *builder) exported(pkg *types.Package) []*types.TypeName {
+	if out, ok := b.clients[pkg]; ok {
+		return out
+	}
+	out := []*types.TypeName{}
+	scope := pkg.Scope()
+	for _, name := range scope.Names() {
+		if obj, ok := scope.Lookup(name).(*types.TypeName); ok && obj.Exported() {
+			if n, ok := types.Unalias(obj.Type()).(*types.Named); ok && (n.NumMethods() > 0 || isInterface(n) || embeds(n)) {
+				out = append(out, obj)
+			}
+		}
+	}
+	b.clients[pkg] = out
+	return out
+}
+
+// embeds reports whether a struct promotes methods.
+func embeds(n *types.Named) bool {
+	st, ok := n.Underlying().(*types.Struct)
+	if !ok {
+		return false
+	}
+	for f := range st.Fields() {
+		if f.Embedded() {
+			return true
+		}
+	}
+	return false
 }
 
 // sameSignature reports whether two methods are interchangeable and say enough
