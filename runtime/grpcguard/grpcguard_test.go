@@ -33,7 +33,7 @@ const dependency = "grpc.testing.testservice"
 
 func newSystem(t *testing.T) *resil.System {
 	t.Helper()
-	sys, err := resil.New(resil.Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	sys, err := resil.New(resil.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,8 +247,12 @@ func TestStreamsDeliverEverything(t *testing.T) {
 		},
 		duplex: func(d pb.TestService_FullDuplexCallServer) error {
 			for {
-				if _, err := d.Recv(); err != nil {
+				_, err := d.Recv()
+				if errors.Is(err, io.EOF) {
 					return nil
+				}
+				if err != nil {
+					return err
 				}
 				if err := d.Send(&pb.StreamingOutputCallResponse{}); err != nil {
 					return err

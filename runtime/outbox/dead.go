@@ -62,7 +62,7 @@ func (s *Store) Requeue(dependency string, id uint64) error {
 // Discard deletes a write that was set aside, for good.
 func (s *Store) Discard(dependency string, id uint64) error {
 	return s.bury(dependency, id, func(*bolt.Tx, record, error) error { return nil }, func(_ *queue, size int) {
-		s.release(1, int64(size))
+		s.release(int64(size))
 	})
 }
 

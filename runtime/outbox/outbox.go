@@ -236,7 +236,7 @@ func (s *Store) Put(ctx context.Context, e resil.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.release(1, int64(len(e.Payload)))
+		s.release(int64(len(e.Payload)))
 		return s.fail(err)
 	}
 	q := s.queue(e.Dependency)
@@ -292,16 +292,16 @@ func (s *Store) dropOldest(dependency string) error {
 	case !found: // other dependencies fill it
 		return ErrFull
 	}
-	s.release(1, int64(len(lost.Payload)))
+	s.release(int64(len(lost.Payload)))
 	s.queue(dependency).waiting--
 	s.dropped++
 	s.logger().Warn("outbox is full: dropped the oldest write", "dependency", dependency, "method", lost.Method, "key", lost.Key)
 	return nil
 }
 
-// release gives room back. Requires s.mu.
-func (s *Store) release(entries int, bytes int64) {
-	s.used.entries -= entries
+// release gives the room of one write back. Requires s.mu.
+func (s *Store) release(bytes int64) {
+	s.used.entries--
 	s.used.bytes -= bytes
 }
 

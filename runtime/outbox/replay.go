@@ -218,7 +218,7 @@ func (q *queue) count(s settlement) {
 	case nothing, excused, failed: // it stays where it is
 	case delivered:
 		q.waiting--
-		q.store.release(1, int64(len(s.record.Payload)))
+		q.store.release(int64(len(s.record.Payload)))
 	case poison:
 		q.waiting--
 		q.dead++

@@ -3,7 +3,6 @@ package share_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -15,7 +14,7 @@ import (
 	"github.com/resilgo/resil/runtime/share"
 )
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // memory is a store that works as it should, unless told otherwise.
 type memory struct {

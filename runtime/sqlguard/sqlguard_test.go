@@ -19,7 +19,7 @@ import (
 
 func open(t *testing.T, f *fake, cfg sqlguard.Config) (*sql.DB, *resil.System) {
 	t.Helper()
-	sys, err := resil.New(resil.Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	sys, err := resil.New(resil.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type convertingStmt struct {
 
 func newStmt(c *conn, next driver.Stmt, query string) driver.Stmt {
 	s := &stmt{next: next, conn: c, query: c.guards.of(&c.guards.query, query), exec: c.guards.of(&c.guards.exec, query)}
-	if cc, ok := next.(driver.ColumnConverter); ok {
+	if cc, ok := next.(driver.ColumnConverter); ok { //nolint:staticcheck // database/sql still asks for it
 		return &convertingStmt{s, cc}
 	}
 	return s

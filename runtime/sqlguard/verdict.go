@@ -104,7 +104,7 @@ func sqliteCode(err error) (int, bool) {
 	if !strings.Contains(t.PkgPath(), "sqlite") {
 		return 0, false
 	}
-	if c, ok := err.(interface{ Code() int }); ok { //nolint:errorlint // the caller walks the chain
+	if c, ok := err.(interface{ Code() int }); ok {
 		return c.Code(), true
 	}
 	v := reflect.Indirect(reflect.ValueOf(err))
