@@ -29,5 +29,5 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "resilgen:", err)
 		return cli.Trouble
 	}
-	return cli.Run(ctx, cli.Process{Args: os.Args[1:], Dir: dir, Stdout: os.Stdout, Stderr: os.Stderr})
+	return cli.Run(ctx, cli.Process{Args: os.Args[1:], Dir: dir, Stdout: os.Stdout, Stderr: os.Stderr, Calls: unguarded})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/resilgo/resil/generator"
 	"github.com/resilgo/resil/generator/internal/emit"
+	"github.com/resilgo/resil/generator/report"
 )
 
 // Exit codes.
@@ -30,6 +31,10 @@ type Process struct {
 	Env    []string // nil is the current one
 	Stdout io.Writer
 	Stderr io.Writer
+
+	// Calls finds the outbound calls of packages that no guard covers, for the
+	// subcommand suggest. Nil means that there is no analyzer to ask.
+	Calls func(patterns []string) ([]report.Call, error)
 }
 
 // Run runs the command and returns its exit code. When ctx is done, it stops

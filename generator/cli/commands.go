@@ -31,6 +31,7 @@ func subcommands() []sub {
 		})},
 		{"experiments", "[-only NAME] [packages]", "a Chaos Toolkit experiment that takes each dependency away in turn", (*command).experiments},
 		{"tests", "[-check] [-n] [packages]", "a Go test file per package that proves each guard", (*command).tests},
+		{"suggest", "[packages]", "interfaces and directives to paste for calls that no guard covers", (*command).suggest},
 		{"help", "[VERB]", "what a directive means", (*command).help},
 	}
 }

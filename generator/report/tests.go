@@ -173,10 +173,14 @@ func (w *testWriter) Synctest() string { return w.Import("testing/synctest", "sy
 func (w *testWriter) Time() string     { return w.Import("time", "time") }
 func (w *testWriter) Resil() string    { return w.Import("github.com/resilgo/resil/runtime", "resil") }
 
-// Imports returns the import block, the standard library first.
-func (w *testWriter) Imports() []string {
+// Imports returns the lines of the import block.
+func (w *testWriter) Imports() []string { return importLines(w.imports) }
+
+// importLines returns import specs for packages by path and local name, the
+// standard library first.
+func importLines(imports map[string]string) []string {
 	var std, rest []string
-	for path, name := range w.imports {
+	for path, name := range imports {
 		line := fmt.Sprintf("%q", path)
 		if name != lastElement(path) {
 			line = name + " " + line
@@ -190,7 +194,7 @@ func (w *testWriter) Imports() []string {
 	byPath := func(a, b string) int { return strings.Compare(a[strings.Index(a, `"`):], b[strings.Index(b, `"`):]) }
 	slices.SortFunc(std, byPath)
 	slices.SortFunc(rest, byPath)
-	if len(rest) > 0 {
+	if len(std) > 0 && len(rest) > 0 {
 		std = append(std, "")
 	}
 	return append(std, rest...)
