@@ -2,23 +2,22 @@ package measure_test
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/resilgo/resil/benchmarks/internal/measure"
 )
 
-var sink []byte
-
 // spin is work that takes time in proportion to weight and allocates once.
 func spin(weight int) measure.Loop {
 	return func(n int) error {
 		for range n {
-			sum := byte(0)
+			sum := make([]byte, 64+weight%2) // of a size known at run time alone, so on the heap
 			for i := range weight {
-				sum += byte(i * i)
+				sum[0] += byte(i * i)
 			}
-			sink = append(make([]byte, 0, 64), sum)
+			runtime.KeepAlive(sum)
 		}
 		return nil
 	}
@@ -27,8 +26,8 @@ func spin(weight int) measure.Loop {
 func TestRatiosAndAllocations(t *testing.T) {
 	for name, goroutines := range map[string]int{"serial": 1, "parallel": 4} {
 		t.Run(name, func(t *testing.T) {
-			results, err := measure.Interleaved(measure.Config{Rounds: 5, Time: 2 * time.Millisecond, Goroutines: goroutines},
-				[]measure.Loop{spin(20_000), spin(1_000)}, 0)
+			results, err := measure.Interleaved(measure.Config{Rounds: 5, Time: 5 * time.Millisecond, Goroutines: goroutines},
+				[]measure.Loop{spin(2_000), spin(100)}, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,8 +37,9 @@ func TestRatiosAndAllocations(t *testing.T) {
 			if got := results[1].Ratio; got > 0.5 {
 				t.Errorf("a twentieth of the work: got ratio %v, want well below 0.5", got)
 			}
-			if got := results[0].Allocs; got < 1 || got > 1.5 {
-				t.Errorf("allocations per call: got %v, want 1", got)
+			// Others allocate meanwhile, a few times in all.
+			if got := results[0].Allocs; got < 1 || got > 2 {
+				t.Errorf("allocations per call: got %v, want 1 and little more", got)
 			}
 		})
 	}
