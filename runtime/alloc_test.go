@@ -68,3 +68,17 @@ func TestAllocations(t *testing.T) {
 		})
 	}
 }
+
+func TestAllocationsOfAHedgedCall(t *testing.T) {
+	sys := newSystem(t, resil.Config{})
+	m := guarded(sys, resil.GuardSpec{}, resil.MethodSpec{Kind: resil.Read, Hedge: &resil.Hedge{After: time.Minute}})
+	next := numbers{}
+	var a, b int
+	got := testing.AllocsPerRun(1000, func() {
+		a, b = a+1, b+2
+		_, _ = resil.CallHedged(t.Context(), m, func(ctx context.Context) (int, error) { return next.Add(ctx, a, b) })
+	})
+	if got > 3 {
+		t.Errorf("%v allocations, want at most 3", got)
+	}
+}

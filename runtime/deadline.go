@@ -3,6 +3,7 @@ package resil
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,7 +17,7 @@ import (
 // context does the work, so that children of it need no goroutine.
 type deadlineCtx struct {
 	parent   context.Context
-	at       mono.Time // the deadline
+	at       mono.Time // the deadline; never = none, for a context to be cancelled
 	made     atomic.Pointer[madeCtx]
 	ended    atomic.Uint32 // how the context ended while nothing was made
 	liftable bool          // the deadline may be lifted; see lift
@@ -38,6 +39,9 @@ type madeCtx struct {
 	timer  *time.Timer // of a deadline that may be lifted
 }
 
+// never is later than any deadline.
+const never = mono.Time(math.MaxInt64)
+
 // closed is the Done channel of contexts that ended before anyone asked.
 var closed = func() chan struct{} {
 	c := make(chan struct{})
@@ -58,7 +62,7 @@ func (c *deadlineCtx) make() *madeCtx {
 // A deadline that may be lifted is not told: whoever plans with it, as HTTP/2
 // and gRPC do, would apply it to the result as well.
 func (c *deadlineCtx) Deadline() (time.Time, bool) {
-	if c.liftable {
+	if c.liftable || c.at == never {
 		return c.parent.Deadline()
 	}
 	m := c.make()
@@ -99,11 +103,14 @@ func (c *deadlineCtx) materialise(m *madeCtx) {
 	if m.inner != nil {
 		return
 	}
-	if c.liftable {
+	switch {
+	case c.at == never:
+		m.inner, m.cancel = context.WithCancel(c.parent)
+	case c.liftable:
 		inner, cancel := context.WithCancelCause(c.parent)
 		m.inner, m.cancel = inner, func() { cancel(nil) }
 		m.timer = time.AfterFunc(c.at-mono.Now(), func() { cancel(ErrTimeout) })
-	} else {
+	default:
 		m.inner, m.cancel = context.WithDeadlineCause(c.parent, c.deadline(m), ErrTimeout)
 	}
 	// end sets ended and then looks for something made, this makes something

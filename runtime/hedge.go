@@ -3,7 +3,7 @@ package resil
 import (
 	"context"
 	"runtime"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -53,21 +53,25 @@ func hedged[T any](ctx context.Context, c *methodConf, do func(context.Context) 
 
 // heat is one attempt and its hedges. It outlives the call when losers do.
 type heat[T any] struct {
-	do     func(context.Context) (T, error)
-	ctx    context.Context // of all arms; cancelled once there is a winner
-	cancel context.CancelFunc
-	over   atomic.Bool   // there is a winner: what ends now has lost
-	ends   chan *lane[T] // buffered for all arms, so that no loser waits
+	do    func(context.Context) (T, error)
+	ctx   deadlineCtx // of all arms; it ends when there is a winner
+	first lane[T]
+	more  []*lane[T]
+
+	mu   sync.Mutex // guards over and sending to ends
+	over bool       // there is a winner: who ends now has lost
+	ends chan int   // the lanes that have ended; not to be used once over
 }
 
 // lane is one arm of a heat with a call state of its own.
 type lane[T any] struct {
-	heat *heat[T]
-	call call
-	v    T
-	err  error
-	out  exit
-	why  any // the value of a panic
+	heat  *heat[T]
+	index int
+	call  call
+	v     T
+	err   error
+	out   exit
+	why   any // the value of a panic
 }
 
 // exit is how a lane's goroutine ended.
@@ -79,48 +83,86 @@ const (
 	panicked
 )
 
+// starter is what a race needs and can be used again. A System keeps its own:
+// timers and channels must not leave a synctest bubble.
+type starter struct {
+	ends  chan int // buffered for all lanes of the largest heat
+	timer *time.Timer
+}
+
+func (s *System) starter(after time.Duration) *starter {
+	if st, ok := s.starters.Get().(*starter); ok {
+		st.timer.Reset(after)
+		return st
+	}
+	return &starter{ends: make(chan int, 1+maxHedges), timer: time.NewTimer(after)}
+}
+
 // race runs one attempt with its hedges and leaves the winner's state in s.
 func race[T any](s *call, do func(context.Context) (T, error)) (v T, err error) {
-	h := &heat[T]{do: do, ends: make(chan *lane[T], 1+s.c.hedge.Max)}
-	h.ctx, h.cancel = context.WithCancel(s.ctx)
-	defer h.cancel()
-	defer h.over.Store(true) // before the cancel, so that who ends by it knows
-	running, extra := 1, 0
+	sys := s.c.method.sys
+	st := sys.starter(s.c.hedge.After)
+	h := &heat[T]{do: do, ctx: deadlineCtx{parent: s.ctx, at: never}, ends: st.ends}
 	s.arm = arm{}
-	h.start(s)
-	timer := time.NewTimer(s.c.hedge.After)
-	defer timer.Stop()
+	defer func() {
+		h.finish()
+		st.timer.Stop()
+		for len(st.ends) > 0 {
+			<-st.ends
+		}
+		sys.starters.Put(st)
+	}()
+	h.first.start(h, s, 0)
+	running, extra := 1, 0
 	for {
 		select {
-		case <-timer.C:
+		case <-st.timer.C:
 			if !s.c.retries || s.c.method.budget.spend() {
 				s.event(Event{Kind: EventHedge, Attempt: s.attempts + running + 1})
-				h.start(s)
+				h.more = append(h.more, new(lane[T]))
+				h.more[extra].start(h, s, 1+extra)
 				running++
 			}
-			if extra++; extra < s.c.hedge.Max {
-				timer.Reset(s.c.hedge.After)
+			if extra = len(h.more); extra < s.c.hedge.Max {
+				st.timer.Reset(s.c.hedge.After)
 			}
-		case l := <-h.ends:
+		case i := <-st.ends:
 			running--
+			l := &h.first
+			if i > 0 {
+				l = h.more[i-1]
+			}
 			s.join(&l.call)
 			if l.out != returned {
-				h.over.Store(true)
-				h.cancel()
+				h.finish()
 				s.close(errAborted)
 				l.leave()
 			}
-			if won := s.arm.outcome == OutcomeSuccess; won || running == 0 {
+			if s.arm.outcome == OutcomeSuccess || running == 0 {
 				return l.v, l.err
 			}
 		}
 	}
 }
 
+// finish ends the heat: who still runs has lost and is cancelled.
+func (h *heat[T]) finish() {
+	h.mu.Lock()
+	h.over = true // before the cancel, so that who ends by it knows
+	h.mu.Unlock()
+	h.ctx.end()
+}
+
+func (h *heat[T]) isOver() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.over
+}
+
 // start starts one arm on a goroutine of its own.
-func (h *heat[T]) start(s *call) {
-	l := &lane[T]{heat: h, call: *s}
-	l.call.base, l.call.span, l.call.attempts, l.call.arms = h.ctx, nil, 0, true
+func (l *lane[T]) start(h *heat[T], s *call, index int) {
+	l.heat, l.index, l.call = h, index, *s
+	l.call.base, l.call.span, l.call.attempts, l.call.arms = &h.ctx, nil, 0, true
 	go l.run()
 }
 
@@ -133,23 +175,29 @@ func (l *lane[T]) run() {
 // do is the client, and notices whether its answer comes too late.
 func (l *lane[T]) do(ctx context.Context) (T, error) {
 	v, err := l.heat.do(ctx)
-	l.call.arm.lost = l.heat.over.Load()
+	l.call.arm.lost = l.heat.isOver()
 	return v, err
 }
 
-// end hands the lane in. A panic must not end the process while the caller
-// waits for it on another goroutine, or no longer does.
+// end hands the lane in, if anybody still waits for it. A panic must not end the
+// process while the caller waits for it on another goroutine, or no longer does.
 func (l *lane[T]) end() {
 	if l.out != returned {
 		if why := recover(); why != nil {
 			l.out, l.why = panicked, why
 		}
 	}
-	if l.out == panicked && l.heat.over.Load() {
+	h := l.heat
+	h.mu.Lock()
+	lost := h.over
+	if !lost {
+		h.ends <- l.index // has room for all
+	}
+	h.mu.Unlock()
+	if lost && l.out == panicked {
 		m := l.call.c.method
 		m.sys.logger().Error("a hedge that had lost panicked", "dependency", m.dep.name, "method", m.spec.Name, "panic", l.why)
 	}
-	l.heat.ends <- l
 }
 
 // leave ends the caller's goroutine as the lane's ended.

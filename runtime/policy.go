@@ -230,6 +230,8 @@ type Hedge struct {
 	Max   int           // extra attempts at once, 1..10; 0 = 1
 }
 
+const maxHedges = 10
+
 // WithDefaults returns h with what it leaves out filled in.
 func (h Hedge) WithDefaults() Hedge {
 	if h.Max == 0 {
@@ -245,7 +247,7 @@ func (h Hedge) Validate() error {
 		p.add("hedge needs after=DURATION")
 	}
 	p.duration("after", h.After)
-	p.count("max", h.Max, 1, 10)
+	p.count("max", h.Max, 1, maxHedges)
 	return p.join()
 }
 

@@ -93,6 +93,7 @@ type System struct {
 	deps     atomic.Pointer[[]*dependency] // as registered; only grows
 	index    sync.Map                      // name -> *dependency
 	levels   levels
+	starters sync.Pool // of *starter
 
 	mu        sync.Mutex // guards what follows, and the registry's own fields
 	overrides Overrides

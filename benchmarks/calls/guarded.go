@@ -58,9 +58,14 @@ func guarded() []Variant {
 	}
 }
 
-// newSystem returns a system that keeps its transitions to itself.
+// newSystem returns a system that keeps its transitions to itself, started as
+// in a service.
 func newSystem() (*resil.System, error) {
-	return resil.New(resil.Config{Logger: slog.New(slog.DiscardHandler)})
+	sys, err := resil.New(resil.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	return sys, sys.Start(context.Background())
 }
 
 // calls makes a variant of a decorator on a system of its own.
