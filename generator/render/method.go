@@ -71,7 +71,7 @@ func (m *method) code() jen.Code {
 // open settles the names of the method.
 func (m *method) open() {
 	m.scope = make(scope)
-	m.scope.reserve(m.receiver, "error", "nil", "append", m.imports.names[runtimePath], m.imports.names["context"])
+	m.scope.reserve(m.receiver, "any", "byte", "error", "int", "nil", m.imports.names[runtimePath], m.imports.names["context"])
 	for p := range m.TypeParams.TypeParams() {
 		m.scope.reserve(p.Obj().Name())
 	}

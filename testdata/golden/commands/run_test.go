@@ -11,9 +11,11 @@ import (
 
 type client struct{ err error }
 
-func (c *client) Get(context.Context, string) *kv.StringCmd          { return kv.NewString("v", c.err) }
+func (c *client) Get(context.Context, string) *kv.StringCmd { return kv.NewString("v", c.err) }
+
 func (c *client) Len(_ context.Context, keys ...string) *kv.Cmd[int] { return kv.New(len(keys), c.err) }
-func (c *client) Ping(context.Context) *kv.StringCmd                 { return kv.NewString("PONG", c.err) }
+
+func (c *client) Ping(context.Context) *kv.StringCmd { return kv.NewString("PONG", c.err) }
 
 func (c *client) Swap(context.Context, string) (*kv.StringCmd, bool) {
 	return kv.NewString("old", c.err), c.err == nil
