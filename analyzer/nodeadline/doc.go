@@ -15,6 +15,7 @@
 //	//resil:timeout 2s
 //
 // A context that comes in as a parameter counts as bounded when any caller in
-// the module bounds it; where callers cannot be seen the call is left alone. Not
-// reported: streams and long polls, which are meant to stay open.
+// the module bounds it. Where the context, or the settings of the client, come
+// from outside the module the call is left alone; so are contexts of incoming
+// requests, which servers may bound.
 package nodeadline

@@ -8,13 +8,10 @@
 // a read that costs load; for a write it can charge a customer twice. Four
 // shapes are found:
 //
-// A write that is retried and not marked idempotent:
+// A write that is retried and not idempotent: a method marked write, an HTTP
+// POST without an idempotency key, an INSERT without a conflict clause.
 //
-//	//resil:retry attempts=3
-//	type Payments interface {
-//		//resil:write
-//		Charge(ctx context.Context, order Order) error
-//	}
+//	backoff.Retry(func() error { return payments.Charge(ctx, order) }, b)
 //
 // A retried call with a parameter that cannot be sent twice, such as an
 // io.Reader or a channel. A retry loop written by hand around a guarded call,
