@@ -20,7 +20,7 @@ func TestAnOutageIsPlayedAndSurvived(t *testing.T) {
 	}
 	var out bytes.Buffer
 	err := perform(t.Context(), quick, []act{{
-		title: "The cache goes", story: "It is away.", faults: map[string]standin.Fault{"redis": standin.Refuse},
+		title: "The cache goes", short: "cache", story: "It is away.", faults: map[string]standin.Fault{"redis": standin.Refuse},
 		level: resil.Degraded, watch: []string{"browse", "order"},
 	}}, &out)
 	if err != nil {

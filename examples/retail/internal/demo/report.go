@@ -2,7 +2,6 @@ package demo
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -103,11 +102,11 @@ func (s *screen) customers(r report) {
 
 // summary shows the table at the end.
 func (s *screen) summary(reports []report) {
-	rows := [][]string{{"", "requests", "in full", "degraded", "refused", "failed", "hung", "p50", "slowest", "level", "to degrade", "to recover"}}
+	rows := [][]string{{"", "requests", "in full", "degraded", "refused", "failed", "hung", "slowest", "level", "to degrade", "to recover"}}
 	var all []result
 	for _, r := range reports {
 		all = append(all, r.results...)
-		rows = append(rows, row(strings.ToLower(r.act.title), r.results, r.worst.String(), span(r.degraded), span(r.recovered)))
+		rows = append(rows, row(r.act.short, r.results, r.worst.String(), span(r.degraded), span(r.recovered)))
 	}
 	rows = append(rows, row("total", all, "", "", ""))
 	s.table(rows)
@@ -117,20 +116,8 @@ func row(title string, results []result, rest ...string) []string {
 	n, slowest := tally(results)
 	return append([]string{
 		title, fmt.Sprint(n.total()), fmt.Sprint(n[full]), fmt.Sprint(n[degraded]),
-		fmt.Sprint(n[refused]), fmt.Sprint(n[failed]), fmt.Sprint(n[hung]), span(median(results)), span(slowest),
+		fmt.Sprint(n[refused]), fmt.Sprint(n[failed]), fmt.Sprint(n[hung]), span(slowest),
 	}, rest...)
-}
-
-func median(results []result) time.Duration {
-	if len(results) == 0 {
-		return 0
-	}
-	took := make([]time.Duration, len(results))
-	for i, r := range results {
-		took[i] = r.took
-	}
-	slices.Sort(took)
-	return took[len(took)/2]
 }
 
 // span is a duration as people read it; nothing for none.
