@@ -113,6 +113,7 @@ func dependencyOf(service string) string {
 
 // DialOptions returns the options that put the guard into a connection.
 func (c *Client) DialOptions() []grpc.DialOption {
+	//resil:guarded these interceptors are the guard
 	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(c.Unary), grpc.WithChainStreamInterceptor(c.Stream)}
 }
 

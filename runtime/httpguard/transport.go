@@ -278,6 +278,7 @@ func (t *trip) attempt(ctx context.Context) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	//resil:guarded this is the guard
 	resp, err := t.transport.next.RoundTrip(req)
 	if err != nil {
 		return nil, err

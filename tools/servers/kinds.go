@@ -101,6 +101,7 @@ func Redis(ctx context.Context) (*Server, error) {
 }
 
 func redisAnswers(ctx context.Context, addr string) error {
+	//resil:guarded a probe: the server is still starting, and run asks again
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
@@ -224,6 +225,7 @@ func answers(path string) func(context.Context, string) error {
 		if err != nil {
 			return err
 		}
+		//resil:guarded a probe: the server is still starting, and run asks again
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			return err
