@@ -245,7 +245,11 @@ func setting[V directive.Value, T any](lines []*directive.Directive, verb direct
 	if d == nil {
 		return nil
 	}
-	return &Setting[T]{Value: get(d.Value.(V)), Lines: []*directive.Directive{d}}
+	value, ok := d.Value.(V)
+	if !ok {
+		panic("value of " + string(d.Verb) + " asked for as something else") // a defect of ours
+	}
+	return &Setting[T]{Value: get(value), Lines: []*directive.Directive{d}}
 }
 
 // lineOf returns the first line with the verb, nil if there is none.

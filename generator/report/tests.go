@@ -191,7 +191,11 @@ func importLines(imports map[string]string) []string {
 			std = append(std, line)
 		}
 	}
-	byPath := func(a, b string) int { return strings.Compare(a[strings.Index(a, `"`):], b[strings.Index(b, `"`):]) }
+	byPath := func(a, b string) int {
+		_, a, _ = strings.Cut(a, `"`)
+		_, b, _ = strings.Cut(b, `"`)
+		return strings.Compare(a, b)
+	}
 	slices.SortFunc(std, byPath)
 	slices.SortFunc(rest, byPath)
 	if len(std) > 0 && len(rest) > 0 {
