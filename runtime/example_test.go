@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	resil "github.com/resilgo/resil/runtime"
@@ -68,10 +69,9 @@ func ExampleDoWith() {
 func ExampleDoHedged() {
 	sys, _ := resil.New(silent)
 	d := sys.Dependency("replica", resil.Read, resil.Hedge{After: time.Millisecond})
-	slow := true
+	var calls atomic.Int32 // arms run on goroutines of their own
 	v, err := resil.DoHedged(context.Background(), d, func(ctx context.Context) (string, error) {
-		if slow {
-			slow = false
+		if calls.Add(1) == 1 {
 			<-ctx.Done() // the first replica hangs until it is cancelled
 			return "", ctx.Err()
 		}

@@ -3,6 +3,7 @@ package resil_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,14 @@ func TestHealthChecksAloneRecover(t *testing.T) {
 		write := sys.Dependency("db", resil.Critical, resil.Write, resil.Operation("Put"), resil.Breaker{Failures: 3})
 		sys.Dependency("db", resil.Read, resil.Operation("Get"))
 		down := errors.New("down")
-		err := down
-		if e := sys.AddCheck("db", func(context.Context) error { return err }); e != nil {
+		var back atomic.Bool
+		check := func(context.Context) error {
+			if back.Load() {
+				return nil
+			}
+			return down
+		}
+		if e := sys.AddCheck("db", check); e != nil {
 			t.Fatal(e)
 		}
 		if e := sys.Start(t.Context()); e != nil {
@@ -33,7 +40,7 @@ func TestHealthChecksAloneRecover(t *testing.T) {
 		if sys.Level() != resil.Minimal {
 			t.Fatalf("level %s while the database is down; want minimal", sys.Level())
 		}
-		err = nil
+		back.Store(true)
 		time.Sleep(2 * time.Minute)
 		if sys.Level() != resil.Optimal {
 			t.Errorf("level %s two minutes after the database is back; want optimal: %+v", sys.Level(), sys.Status().Dependencies)
