@@ -10,7 +10,6 @@ import (
 	"go/scanner"
 	"go/token"
 	"go/types"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,16 +39,6 @@ func (e *exports) add(pkg *types.Package) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.pkgs[pkg.Path()] = pkg
-}
-
-// without returns a copy that knows the same packages but for those that omit
-// reports, which it looks up anew by file.
-func (e *exports) without(omit func(path string) bool, file func(path string) (string, error)) *exports {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	kept := maps.Clone(e.pkgs)
-	maps.DeleteFunc(kept, func(path string, pkg *types.Package) bool { return omit(path) || !pkg.Complete() })
-	return &exports{fset: e.fset, file: file, pkgs: kept}
 }
 
 // Import returns the package of the path, reading its export data if need be.

@@ -62,11 +62,33 @@ func (p *listed) tested() string {
 	return p.ImportPath
 }
 
-// holdsTests reports whether the package is built of _test.go files, alone or
-// together with the package that they test. Other test variants are the same
-// packages built again, because they import the one under test.
-func (p *listed) holdsTests() bool {
-	return p.ForTest != "" && (p.path() == p.ForTest || p.path() == p.ForTest+"_test")
+// isTestMain reports whether the package is the main that the go command writes
+// for a test.
+func (p *listed) isTestMain() bool {
+	return p.ForTest == "" && strings.HasSuffix(p.ImportPath, ".test")
+}
+
+// isRebuilt reports whether the package is only built again for a test, because
+// it imports the package under test. It holds no tests.
+func (p *listed) isRebuilt() bool {
+	return p.ForTest != "" && p.path() != p.ForTest && p.path() != p.ForTest+"_test"
+}
+
+// needs returns the ImportPaths of the packages that must be done before this
+// one. A variant for a test needs the packages proper too, whose summaries hold
+// for both.
+func (p *listed) needs() []string {
+	var ids []string
+	for _, path := range p.Imports {
+		ids = append(ids, p.resolve(path))
+		if p.ForTest != "" {
+			ids = append(ids, withoutVariant(p.resolve(path)))
+		}
+	}
+	if p.ForTest != "" {
+		ids = append(ids, p.ForTest)
+	}
+	return ids
 }
 
 // resolve returns the ImportPath of the package that the import path stands
@@ -94,12 +116,13 @@ type listing struct {
 // rest of the module, and for all that they import, dependencies first. Only
 // packages that the build cache holds have export data: with none at all, as on
 // a fresh machine, compiling would cost ten times what reading the declarations
-// costs. Test variants are an exception; they are compiled.
+// costs.
 func (l listing) list(ctx context.Context) ([]*listed, error) {
 	args := []string{"list", "-e", "-deps", "-export", fields}
 	if l.Tests {
 		args = append(args, "-test")
-	} else if wrapper := refusal(); wrapper != "" {
+	}
+	if wrapper := refusal(); wrapper != "" {
 		args = append(args, "-toolexec="+wrapper)
 	}
 	if l.Tags != "" {
@@ -134,7 +157,7 @@ func (l listing) list(ctx context.Context) ([]*listed, error) {
 	// Wait may only be called when all output has been read.
 	_, _ = io.Copy(io.Discard, stdout)
 	// What was not compiled may make the command fail although it told all.
-	if err := cmd.Wait(); err != nil && (l.Tests || len(pkgs) == 0) {
+	if err := cmd.Wait(); err != nil && len(pkgs) == 0 {
 		if message := strings.TrimSpace(stderr.String()); message != "" {
 			return nil, errors.New(message)
 		}

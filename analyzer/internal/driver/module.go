@@ -68,13 +68,14 @@ func (m Module) Analyze(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	named := make(map[string]bool)
+	for _, p := range pkgs {
+		if p.own() && p.ForTest == "" && request.named(p) {
+			named[p.ImportPath] = true
+		}
+	}
 	var problems []error
 	for _, p := range pkgs {
-		switch {
-		case p.own() && request.named(p) && p.ForTest == "":
-			named[p.ImportPath] = true
-			problems = append(problems, p.problems()...)
-		case !p.own():
+		if !p.own() || named[p.tested()] {
 			problems = append(problems, p.problems()...)
 		}
 	}
@@ -133,10 +134,10 @@ func (p *listed) problems() []error {
 type run struct {
 	engine  *engine.Engine
 	fset    *token.FileSet
-	exports *exports           // for all but test variants
+	exports *exports           // of all but test variants
 	listed  map[string]*listed // by ImportPath, which names test variants too
 	order   []*task            // dependencies first
-	tasks   map[string]*task   // by ImportPath, without test variants
+	tasks   map[string]*task   // by ImportPath
 	cpu     *semaphore.Weighted
 }
 
@@ -148,6 +149,7 @@ type task struct {
 	imports []*task       // what it imports
 	done    chan struct{} // closed when the fields below are set
 
+	types    *types.Package
 	summary  *summary.Package
 	local    []finding.Finding
 	problems []error
@@ -170,22 +172,17 @@ func newRun(e *engine.Engine, pkgs []*listed) *run {
 			continue
 		}
 		t := &task{pkg: p, done: make(chan struct{})}
-		for _, path := range p.Imports {
-			// The go command lists imports first. One that is not yet known is part
-			// of a cycle; a variant waits for the package that it is a variant of.
-			if dep, ok := r.tasks[withoutVariant(p.resolve(path))]; ok {
+		for _, id := range p.needs() {
+			// The go command lists imports first: one that is not yet known is part
+			// of a cycle.
+			if dep, ok := r.tasks[id]; ok {
 				t.imports = append(t.imports, dep)
 			}
 		}
-		switch {
-		case !p.own() && p.Export != "" && len(t.imports) == 0:
+		if !p.own() && p.Export != "" && len(t.imports) == 0 || p.isTestMain() {
 			continue
-		case p.ForTest == "" && !strings.HasSuffix(p.ImportPath, ".test"):
-			r.tasks[p.ImportPath] = t
-		case p.holdsTests():
-		default:
-			continue // the generated main, and packages that are only built again
 		}
+		r.tasks[p.ImportPath] = t
 		r.order = append(r.order, t)
 	}
 	return r
@@ -232,30 +229,25 @@ func (r *run) analyzePackage(t *task) {
 			t.problems = append(t.problems, fmt.Errorf("%s: internal error: %v\n%s", p.ImportPath, v, debug.Stack()))
 		}
 	}()
-	imports := r.exports
-	if p.ForTest != "" {
-		imports = r.testExports(p)
-	}
 	src := source{
 		path:      p.path(),
 		goVersion: p.goVersion(),
 		files:     p.files(),
 		cgo:       len(p.CgoFiles) > 0,
-		importer: importerFunc(func(path string) (*types.Package, error) {
-			return imports.Import(p.resolve(path))
-		}),
+		importer:  importerFunc(func(path string) (*types.Package, error) { return r.imported(p.resolve(path)) }),
 	}
 	if p.Module != nil {
 		src.module = p.Module.Path
 	}
-	if !p.own() {
-		r.exports.add(declarations(r.fset, src))
+	if !p.own() || p.isRebuilt() {
+		t.types = declarations(r.fset, src)
+		r.add(t)
 		return
 	}
 	unit, problems := check(r.fset, src)
-	if p.ForTest == "" {
-		r.exports.add(unit.Pkg)
-	} else {
+	t.types = unit.Pkg
+	r.add(t)
+	if p.ForTest != "" {
 		// The other files are part of the package without tests.
 		unit.Path = p.ImportPath
 		unit.Files = slices.DeleteFunc(unit.Files, func(f *ast.File) bool { return !unit.IsTest(f) })
@@ -269,13 +261,23 @@ func (r *run) analyzePackage(t *task) {
 	}
 }
 
-// testExports returns the imports of a test variant: of our own packages, those
-// that are built for the same test.
-func (r *run) testExports(p *listed) *exports {
-	return r.exports.without(
-		func(path string) bool { return r.tasks[path] != nil && r.listed[path].own() },
-		func(path string) (string, error) { return r.exportFile(p.resolve(path)) },
-	)
+// add makes the types of t known to those that import it. Variants for a test
+// share the import path with the package proper, and are known to each other only.
+func (r *run) add(t *task) {
+	if t.pkg.ForTest == "" {
+		r.exports.add(t.types)
+	}
+}
+
+// imported returns the types of the package with that ImportPath.
+func (r *run) imported(id string) (*types.Package, error) {
+	if t, ok := r.tasks[id]; ok && t.pkg.ForTest != "" {
+		if t.types == nil {
+			return nil, fmt.Errorf("package %s cannot be used", id)
+		}
+		return t.types, nil
+	}
+	return r.exports.Import(id)
 }
 
 // maxProblems bounds what is said against one package, as the compiler does.
