@@ -16,9 +16,8 @@ import (
 // with its directives. It never fails and never panics on a package that
 // go/types has checked, however broken its source.
 func Build(in Input) *Result {
-	b := &builder{in: in, pkg: in.Pkg, taken: map[string]*Interface{}, imports: importsOf(in)}
+	b := &builder{in: in, pkg: in.Pkg, taken: map[string]*Interface{}}
 	b.out.Package = &Package{Path: in.Pkg.Path(), Name: in.Pkg.Name(), Types: in.Pkg}
-	b.indexSource()
 	for _, syntax := range in.Files {
 		b.file(syntax)
 	}
@@ -35,7 +34,7 @@ type builder struct {
 	specs   map[types.Object]*ast.TypeSpec // type declarations of the files
 	fields  map[token.Pos]*ast.Field       // interface methods of the files by the position of their names
 	taken   map[string]*Interface          // generated names
-	imports imports
+	imports *imports                       // nil until a name is looked up
 }
 
 func (b *builder) problemf(pos, end token.Pos, format string, v ...any) {
@@ -139,6 +138,12 @@ type declared struct {
 func (b *builder) file(syntax *ast.File) {
 	parsed := directive.Parse(b.in.Fset, syntax)
 	b.out.Problems = append(b.out.Problems, parsed.Problems...)
+	if len(parsed.Directives) == 0 {
+		return
+	}
+	if b.specs == nil {
+		b.indexSource()
+	}
 	var decls []*declared
 	find := func(d *directive.Directive) *declared {
 		for _, decl := range decls {

@@ -18,8 +18,16 @@ type imports struct {
 	byPath map[string]*types.Package // everything reachable
 }
 
-func importsOf(in Input) imports {
-	x := imports{byFile: map[*ast.File]map[string]*types.Package{}, dots: map[*ast.File][]*types.Package{}, byPath: map[string]*types.Package{}}
+// reachable returns what the package reaches by imports, found at first need.
+func (b *builder) reachable() *imports {
+	if b.imports == nil {
+		b.imports = importsOf(b.in)
+	}
+	return b.imports
+}
+
+func importsOf(in Input) *imports {
+	x := &imports{byFile: map[*ast.File]map[string]*types.Package{}, dots: map[*ast.File][]*types.Package{}, byPath: map[string]*types.Package{}}
 	var reach func(p *types.Package)
 	reach = func(p *types.Package) {
 		if x.byPath[p.Path()] != nil {
@@ -75,7 +83,7 @@ func (b *builder) resolve(ref directive.Ref, file *ast.File, otherwise string) (
 		if obj := b.pkg.Scope().Lookup(ref.Name); obj != nil {
 			return obj, nil
 		}
-		for _, p := range b.imports.dots[file] {
+		for _, p := range b.reachable().dots[file] {
 			if obj := p.Scope().Lookup(ref.Name); obj != nil && obj.Exported() {
 				return obj, nil
 			}
@@ -100,12 +108,12 @@ func (b *builder) resolve(ref directive.Ref, file *ast.File, otherwise string) (
 // packageOf finds the package of a qualified reference: by the name under
 // which a file imports it, the directive's own file first, or by import path.
 func (b *builder) packageOf(ref directive.Ref, file *ast.File) (*types.Package, *refusal) {
-	if p := b.imports.byFile[file][ref.Path]; p != nil {
+	if p := b.reachable().byFile[file][ref.Path]; p != nil {
 		return p, nil
 	}
 	var found []*types.Package
 	for _, f := range b.in.Files {
-		if p := b.imports.byFile[f][ref.Path]; p != nil && !slices.Contains(found, p) {
+		if p := b.reachable().byFile[f][ref.Path]; p != nil && !slices.Contains(found, p) {
 			found = append(found, p)
 		}
 	}
@@ -116,7 +124,7 @@ func (b *builder) packageOf(ref directive.Ref, file *ast.File) (*types.Package, 
 		return nil, refusef(fmt.Sprintf("write the import path, as in %s.%s", found[0].Path(), ref.Name),
 			"%s is %s in one file and %s in another", ref.Path, found[0].Path(), found[1].Path())
 	}
-	p := b.imports.byPath[ref.Path]
+	p := b.reachable().byPath[ref.Path]
 	if p == nil && b.in.Import != nil {
 		p, _ = b.in.Import(ref.Path) // why it cannot be had is for the user to see with go list
 	}
