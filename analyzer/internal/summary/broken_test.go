@@ -1,0 +1,46 @@
+package summary_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/resilgo/resil/analyzer/internal/catalog"
+	"github.com/resilgo/resil/analyzer/internal/fixture"
+)
+
+// TestBrokenSources leaves out every fifth line of every fixture, one at a
+// time: what is left rarely compiles, and must not make the detection panic.
+func TestBrokenSources(t *testing.T) {
+	names, err := filepath.Glob("../../*/testdata/*.txtar")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no fixtures: %v", err)
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := txtar.Parse(data)
+		for i, f := range whole.Files {
+			lines := bytes.SplitAfter(f.Data, []byte("\n"))
+			for j := 4; j < len(lines); j += 5 {
+				broken := &txtar.Archive{Files: slices.Clone(whole.Files)}
+				broken.Files[i].Data = bytes.Join(slices.Delete(slices.Clone(lines), j, j+1), nil)
+				func() {
+					defer func() {
+						if r := recover(); r != nil {
+							t.Errorf("%s without line %d of %s: %v", filepath.Base(name), j+1, f.Name, fmt.Sprint(r))
+						}
+					}()
+					fixture.Survive(t, broken, catalog.Default())
+				}()
+			}
+		}
+	}
+}
