@@ -154,7 +154,7 @@ func exportedReceiver(e ast.Expr) bool {
 func typeLines(s *ast.TypeSpec, show func(any) string) []string {
 	name := s.Name.Name
 	var fields *ast.FieldList
-	kind := ""
+	var kind string
 	switch t := s.Type.(type) {
 	case *ast.StructType:
 		fields, kind = t.Fields, "struct"

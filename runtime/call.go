@@ -171,7 +171,7 @@ type arm struct {
 	own     *deadlineCtx // nil when the attempt runs on the caller's context
 	token   breaker.Token
 	entered bool  // token must be given back
-	held    uint8 // bulkheads taken
+	held    uint8 // bulkheads taken, as bits by their index
 	start   mono.Time
 	endsAt  mono.Time // of our own deadline; 0 = none
 	total   bool      // endsAt is the end of the total timeout
@@ -182,11 +182,6 @@ type arm struct {
 	reject  error     // the sentinel when a policy decided
 	gone    bool      // the caller left
 }
-
-const (
-	heldShared = 1 << iota
-	heldOwn
-)
 
 // begin sets what every call has.
 func (s *call) begin(ctx context.Context, c *methodConf, now mono.Time) {
@@ -261,7 +256,7 @@ func (s *call) admit(a *arm) bool {
 		return s.refuse(a, OutcomeRate, policyRate, ErrRateLimited)
 	}
 	s.bound(a, now)
-	if err := s.occupy(a, now); err != nil {
+	if err := s.occupy(a); err != nil {
 		if errors.Is(err, ErrBulkheadFull) {
 			return s.refuse(a, OutcomeBulkhead, policyBulkhead, ErrBulkheadFull)
 		}
@@ -290,7 +285,7 @@ func (s *call) bound(a *arm, now mono.Time) {
 }
 
 // occupy takes a place in the shared bulkhead and then in the method's own.
-func (s *call) occupy(a *arm, now mono.Time) error {
+func (s *call) occupy(a *arm) error {
 	for i, b := range s.c.bulkheads {
 		if b == nil {
 			continue

@@ -107,21 +107,19 @@ func (s *System) handle(spec doSpec) (*Dependency, error) {
 		d.operations[spec.method.Name] = op
 	}
 	m := op.method.Load()
-	switch {
-	case m == nil:
+	if m == nil {
 		m, e := g.method(spec.finish())
 		op.method.Store(m)
 		return &Dependency{dep: d, op: op}, errors.Join(err, e)
-	default:
-		merged, e := spec.complete(m.spec)
-		if e == nil && !sameMethod(m.spec, merged) {
-			old := func(o *Method) bool { return o == m }
-			g.methods, d.methods = slices.DeleteFunc(g.methods, old), slices.DeleteFunc(d.methods, old)
-			m, e = g.method(merged)
-			op.method.Store(m)
-		}
-		return &Dependency{dep: d, op: op}, errors.Join(err, e)
 	}
+	merged, e := spec.complete(m.spec)
+	if e == nil && !sameMethod(m.spec, merged) {
+		old := func(o *Method) bool { return o == m }
+		g.methods, d.methods = slices.DeleteFunc(g.methods, old), slices.DeleteFunc(d.methods, old)
+		m, e = g.method(merged)
+		op.method.Store(m)
+	}
+	return &Dependency{dep: d, op: op}, errors.Join(err, e)
 }
 
 // finish returns the method's spec: a retry or hedge that is stated for an

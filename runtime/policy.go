@@ -73,9 +73,9 @@ func (b Breaker) WithDefaults(timeout time.Duration) Breaker {
 // as directives spell it. Zero fields are "not stated" and pass.
 func (b Breaker) Validate() error {
 	var p problems
-	p.count("failures", b.Failures, 1, MaxCount)
+	p.count("failures", b.Failures, MaxCount)
 	p.ratio("ratio", b.Ratio)
-	p.count("min", b.Min, 1, MaxCount)
+	p.count("min", b.Min, MaxCount)
 	p.duration("window", b.Window)
 	p.duration("slow", b.Slow)
 	p.ratio("slowratio", b.SlowRatio)
@@ -220,7 +220,7 @@ func (r Rate) Validate() error {
 	if r.Per != 0 && r.Per != time.Second && r.Per != time.Minute && r.Per != time.Hour {
 		p.add("rate per %s is not a period; want /s, /m or /h", r.Per)
 	}
-	p.count("burst", r.Burst, 1, MaxCount)
+	p.count("burst", r.Burst, MaxCount)
 	return p.join()
 }
 
@@ -247,7 +247,7 @@ func (h Hedge) Validate() error {
 		p.add("hedge needs after=DURATION")
 	}
 	p.duration("after", h.After)
-	p.count("max", h.Max, 1, maxHedges)
+	p.count("max", h.Max, maxHedges)
 	return p.join()
 }
 
@@ -312,9 +312,9 @@ func (f Fallback) Validate() error {
 			p.add("stale needs a duration, for example stale=10m")
 		}
 		p.duration("stale", f.TTL)
-		p.count("max", f.Max, 1, MaxCount)
+		p.count("max", f.Max, MaxCount)
 	}
-	p.count("limit", f.Limit, 1, MaxCount)
+	p.count("limit", f.Limit, MaxCount)
 	return p.join()
 }
 
@@ -323,9 +323,9 @@ type problems []error
 
 func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Errorf(format, args...)) }
 
-func (p *problems) count(key string, v, lo, hi int) {
-	if v != 0 && (v < lo || v > hi) {
-		p.add("%s=%d is out of range; want %d to %d", key, v, lo, hi)
+func (p *problems) count(key string, v, most int) {
+	if v != 0 && (v < 1 || v > most) {
+		p.add("%s=%d is out of range; want 1 to %d", key, v, most)
 	}
 }
 

@@ -18,9 +18,9 @@ import (
 // it is a failure. The caller's context has been judged before. User code in
 // it may panic: that error is a failure.
 func (c *methodConf) classify(err error) (v breaker.Verdict) {
-	v = breaker.Failure
 	defer func() {
 		if r := recover(); r != nil {
+			v = breaker.Failure
 			c.method.sys.logger().Error("judging an error panicked; it counts as a failure",
 				"dependency", c.method.dep.name, "method", c.method.spec.Name, "panic", r)
 		}
@@ -189,7 +189,7 @@ func (s *shape) grpcCode(err error) (uint64, bool) {
 }
 
 func (s *shape) httpStatus(err error) (int, bool) {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // find walks the chain
 	case interface{ HTTPStatusCode() int }:
 		return e.HTTPStatusCode(), true
 	case interface{ StatusCode() int }:
@@ -205,7 +205,7 @@ func (s *shape) httpStatus(err error) (int, bool) {
 }
 
 func (s *shape) httpResponse(err error) *http.Response {
-	if e, ok := err.(interface{ HTTPResponse() *http.Response }); ok { //nolint:errorlint // find walks the chain
+	if e, ok := err.(interface{ HTTPResponse() *http.Response }); ok {
 		return e.HTTPResponse()
 	}
 	if f, ok := field(err, s.response); ok {
