@@ -1,3 +1,5 @@
+// Package driver loads packages and hands them to the engine: a whole module on
+// the command line, one unit at a time under go vet.
 package driver
 
 import (

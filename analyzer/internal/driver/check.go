@@ -59,8 +59,8 @@ func (e *exports) Import(path string) (*types.Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	r, err := gcexportdata.NewReader(bufio.NewReader(f))
+	defer f.Close() //nolint:errcheck // opened for reading
+	r, err := gcexportdata.NewReader(bufio.NewReader(f)) //nolint:staticcheck // until Go 1.29 the compiler writes what it reads
 	if err != nil {
 		return nil, fmt.Errorf("export data of %s: %w", path, err)
 	}

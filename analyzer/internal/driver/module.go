@@ -249,7 +249,6 @@ func (r *run) analyzePackage(t *task) {
 	r.add(t)
 	if p.ForTest != "" {
 		// The other files are part of the package without tests.
-		unit.Path = p.ImportPath
 		unit.Files = slices.DeleteFunc(unit.Files, func(f *ast.File) bool { return !unit.IsTest(f) })
 	}
 	t.problems = first(problems)

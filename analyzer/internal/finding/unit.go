@@ -12,7 +12,9 @@ import (
 type Unit struct {
 	// Path is the import path without the suffix of a test variant:
 	// "example.com/shop", not "example.com/shop [example.com/shop.test]". An
-	// external test package keeps its own path, "example.com/shop_test".
+	// external test package keeps its own path, "example.com/shop_test". The tests
+	// inside a package are a Unit of their own beside the package proper, with the
+	// same Path: its Files are the _test.go files, Pkg and Info cover all.
 	Path string
 
 	// ModulePath is the path of the module the package belongs to; empty if

@@ -135,7 +135,8 @@ func link(in Input) *program {
 	}
 	known := make(map[string]bool)
 	for _, s := range in.Packages {
-		if s != nil && !known[s.Path] {
+		// The tests inside a package come beside it, with the same path.
+		if s != nil {
 			known[s.Path] = true
 			p.pkgs = append(p.pkgs, &pkg{Package: s, own: true})
 		}
