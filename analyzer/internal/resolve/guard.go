@@ -112,18 +112,8 @@ func (p *program) guardOfObject(x *value, val int32) string {
 		}
 	}
 	for _, v := range x.part {
-		guard := ""
-		funcs := len(p.functions(v)) > 0
-		for _, in := range p.sorted(v) {
-			if p.values[in].Kind == summary.ContextValue || funcs && p.isFuncType(&p.values[in]) {
-				continue
-			}
-			if guard = p.guardOf(in); guard == "" {
-				break
-			}
-		}
-		if guard != "" {
-			return guard
+		if g, _ := p.guardAll(v); g != "" {
+			return g
 		}
 	}
 	for _, v := range p.stored[val] {

@@ -353,25 +353,30 @@ func (b *builder) funcValue(e ast.Expr, fn *types.Func) Var {
 		b.bind(v, Value{Kind: FuncValue, Name: b.id(fn)})
 		return v
 	}
-	b.bind(v, Value{Kind: FuncValue, Name: b.wrapper(sel, e, s, fn)})
+	id, recv := b.wrapper(sel, e, s, fn)
+	b.bind(v, Value{Kind: FuncValue, Name: id})
+	if recv != 0 && !b.inModule(fn.Pkg()) { // what guards the receiver guards its methods
+		b.bind(v, Value{Kind: ObjectValue, Name: "func", ID: b.objectID(e), In: []Var{recv}})
+	}
 	return v
 }
 
 // wrapper makes a function that calls a method value, a method expression or a
-// foreign function, as if it were written as a literal, and returns its ID.
-func (b *builder) wrapper(sel *ast.SelectorExpr, e ast.Expr, s *types.Selection, fn *types.Func) string {
+// foreign function, as if it were written as a literal. It returns its ID and
+// the receiver that a method value is bound to.
+func (b *builder) wrapper(sel *ast.SelectorExpr, e ast.Expr, s *types.Selection, fn *types.Func) (id string, bound Var) {
 	c := site{fn: fn, node: e, name: e}
 	if sel != nil {
 		c.name = sel.Sel
 	}
-	bound := s != nil && s.Kind() == types.MethodVal
-	if bound {
+	isValue := s != nil && s.Kind() == types.MethodVal
+	if isValue {
 		c.recv = b.path(b.expr(sel.X), s.Recv(), s.Index()[:len(s.Index())-1])
 		c.through = b.through(s)
 	}
 	outer := b.fn
 	outer.lits++
-	id := outer.id + "$" + strconv.Itoa(outer.lits)
+	id = outer.id + "$" + strconv.Itoa(outer.lits)
 	sig := fn.Signature()
 	b.open(Func{ID: id, Name: b.out.Funcs[outer.index].Name, Pos: b.pos(c.name), Outer: outer.index, Config: b.config}, nil, e.Pos())
 	b.fn.stmt, b.fn.roundTrip = outer.stmt, outer.roundTrip
@@ -384,7 +389,8 @@ func (b *builder) wrapper(sel *ast.SelectorExpr, e ast.Expr, s *types.Selection,
 	c.args = params
 	f := &b.out.Funcs[b.fn.index]
 	f.Params = params
-	if s != nil && !bound { // T.Method: the receiver is the first parameter
+	bound = c.recv
+	if s != nil && !isValue { // T.Method: the receiver is the first parameter
 		recv := Var(0)
 		if b.followed(s.Recv()) {
 			recv = b.temp()
@@ -395,7 +401,7 @@ func (b *builder) wrapper(sel *ast.SelectorExpr, e ast.Expr, s *types.Selection,
 	results := b.invoke(c)
 	b.out.Funcs[b.fn.index].Results = results
 	b.close()
-	return id
+	return id, bound
 }
 
 // through returns the type on which a method is selected: the static type, or
