@@ -126,6 +126,7 @@ func (o *options) enabled(suite []*analysis.Analyzer) []string {
 			only = append(only, name)
 		case unset:
 			others = append(others, name)
+		case no:
 		}
 	}
 	if len(only) > 0 {

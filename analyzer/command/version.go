@@ -66,7 +66,7 @@ func hashFile(h io.Writer, name string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // opened for reading
 	_, err = io.Copy(h, f)
 	return err
 }

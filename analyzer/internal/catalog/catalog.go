@@ -179,7 +179,7 @@ func (c *Catalog) Lookup(fn *types.Func, through types.Type) *Row {
 		return nil // error.Error
 	}
 	if r, ok := c.cache.Load(fn); ok {
-		return r.(*Row)
+		return r.(*Row) //nolint:errcheck // the map holds nothing else
 	}
 	r := c.find(fn.Pkg().Path(), declared, fn)
 	c.cache.Store(fn, r)

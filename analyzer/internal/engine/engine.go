@@ -127,6 +127,7 @@ func (e *Engine) file(filename string) string {
 	if !ok {
 		root, _ = e.roots.LoadOrStore(dir, config.ModuleRoot(dir))
 	}
+	//nolint:errcheck // the map holds nothing else
 	if rel, err := filepath.Rel(root.(string), filename); err == nil && root != "" {
 		filename = rel
 	}

@@ -249,21 +249,21 @@ func TestReadBaselineErrors(t *testing.T) {
 }
 
 func TestRelative(t *testing.T) {
-	real, err := filepath.EvalSymlinks(t.TempDir())
+	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(real, "a.go"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "a.go"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	link := filepath.Join(t.TempDir(), "link")
-	if err := os.Symlink(real, link); err != nil {
+	if err := os.Symlink(dir, link); err != nil {
 		t.Skip("no symbolic links here:", err)
 	}
-	if got := Relative(real, filepath.Join(link, "a.go")); got != "a.go" {
+	if got := Relative(dir, filepath.Join(link, "a.go")); got != "a.go" {
 		t.Errorf("through a link: got %s, want a.go", got)
 	}
-	if got := Relative(real, "/elsewhere/a.go"); got != "/elsewhere/a.go" {
+	if got := Relative(dir, "/elsewhere/a.go"); got != "/elsewhere/a.go" {
 		t.Errorf("outside: got %s", got)
 	}
 	if got := Short("/home/me/src/sub", "/home/me/src/a.go"); got != filepath.Join("..", "a.go") {

@@ -345,7 +345,7 @@ func (s snapshot) addFile(path string) error {
 	}
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		s[path] = "not a file"
-		return nil
+		return nil //nolint:nilerr // a file that is not there is a state like others
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {

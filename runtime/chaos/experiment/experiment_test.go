@@ -44,7 +44,7 @@ const takeAway = `{
 }`
 
 // run runs takeAway against a system with one critical dependency.
-func run(t *testing.T, text string, token string, at func(*resil.System, context.CancelFunc)) (*experiment.Journal, error, resil.Level) { //nolint:revive // a test's triple
+func run(t *testing.T, text string, token string, at func(*resil.System, context.CancelFunc)) (*experiment.Journal, error, resil.Level) { //nolint:revive,staticcheck // a test's triple
 	t.Helper()
 	e, err := experiment.Parse([]byte(text))
 	if err != nil {
