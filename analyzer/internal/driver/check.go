@@ -59,7 +59,7 @@ func (e *exports) Import(path string) (*types.Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()                                      //nolint:errcheck // opened for reading
 	r, err := gcexportdata.NewReader(bufio.NewReader(f)) //nolint:staticcheck // until Go 1.29 the compiler writes what it reads
 	if err != nil {
 		return nil, fmt.Errorf("export data of %s: %w", path, err)
