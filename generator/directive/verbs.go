@@ -174,7 +174,7 @@ type Prices interface {
 	{
 		Verb: VerbTimeout, Usage: "timeout DURATION [total=DURATION]", On: onBoth,
 		Summary: "Bound one attempt, and all of them together.",
-		Text:    "Needs a context parameter. None is invented: resilgen notes each method without one. Attempts × timeout plus the longest waits between them must fit in total. Of results that outlive the call, io.ReadCloser, *http.Response and *sql.Rows are bounded until they are closed; others can have no timeout.",
+		Text:    "Needs a context parameter. None is invented: resilgen notes each method without one. Attempts × timeout plus the longest waits between them must fit in total. Of results that outlive the call, io.ReadCloser, *http.Response and *sql.Rows are bounded until the method returns and then live on the caller's context; others can have no timeout.",
 		Keys: []KeyDoc{
 			{Word: "DURATION", Range: durationRange, Required: true, Text: "Of one attempt, queueing for the bulkhead included.", Example: "2s"},
 			{Key: "total", Value: "DURATION", Range: "timeout to 24h", Default: "none", Text: "Of all attempts and the waits between them.", Example: "total=5s"},
