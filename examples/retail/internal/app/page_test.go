@@ -18,10 +18,9 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/resilgo/resil/examples/retail/internal/standin"
 	resil "github.com/resilgo/resil/runtime"
 	"github.com/resilgo/resil/tools/servers"
-
-	"github.com/resilgo/resil/examples/retail/internal/standin"
 )
 
 var update = flag.Bool("update", false, "rewrite the screenshots in docs/images")
