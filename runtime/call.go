@@ -32,7 +32,7 @@ func CallWith[T any](ctx context.Context, m *Method, do func(context.Context) (T
 // goroutine, so a dependency with a [Hedge] needs [DoHedged]: Do returns an
 // error for it.
 func Do[T any](ctx context.Context, d *Dependency, fn func(context.Context) (T, error)) (T, error) {
-	m := d.op.method.Load()
+	m := d.current()
 	if m.spec.Hedge != nil {
 		var zero T
 		return zero, errHedged
@@ -42,7 +42,7 @@ func Do[T any](ctx context.Context, d *Dependency, fn func(context.Context) (T, 
 
 // DoWith is [Do] with what may stand in for fn.
 func DoWith[T any](ctx context.Context, d *Dependency, fn func(context.Context) (T, error), with With[T]) (T, error) {
-	m := d.op.method.Load()
+	m := d.current()
 	if m.spec.Hedge != nil {
 		var zero T
 		return zero, errHedged

@@ -74,18 +74,54 @@ const (
 // the same name; given again they must be the same. What cannot work is an
 // error from Start, and a panic after it. Handles are meant to be kept.
 func (s *System) Dependency(name string, policies ...Policy) *Dependency {
-	spec := doSpec{
-		guard:  GuardSpec{Dependency: name, Interface: doInterface, Position: "handle " + strconv.Quote(name)},
-		method: MethodSpec{Name: defaultOperation},
-	}
+	spec := newDoSpec(name)
 	for _, p := range policies {
 		p.policy(&spec)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(policies) == 0 && ValidName(name) {
+		d := s.dependency(name)
+		return &Dependency{dep: d, op: d.operation(defaultOperation)}
+	}
 	d, err := s.handle(spec)
 	s.trouble(err)
 	return d
+}
+
+// operation returns the operation of a name. It may have no method yet: a
+// handle that only forces a breaker must not look like something that is
+// called. Requires sys.mu.
+func (d *dependency) operation(name string) *operation {
+	op := d.operations[name]
+	if op == nil {
+		op = new(operation)
+		if d.operations == nil {
+			d.operations = map[string]*operation{}
+		}
+		d.operations[name] = op
+	}
+	return op
+}
+
+// current returns the method that the handle runs now.
+func (d *Dependency) current() *Method {
+	if m := d.op.method.Load(); m != nil {
+		return m
+	}
+	s := d.dep.sys
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.handle(newDoSpec(d.dep.name))
+	s.trouble(err)
+	return d.op.method.Load()
+}
+
+func newDoSpec(name string) doSpec {
+	return doSpec{
+		guard:  GuardSpec{Dependency: name, Interface: doInterface, Position: "handle " + strconv.Quote(name)},
+		method: MethodSpec{Name: defaultOperation},
+	}
 }
 
 // handle does what Dependency does. Requires mu.
@@ -98,14 +134,7 @@ func (s *System) handle(spec doSpec) (*Dependency, error) {
 	} else {
 		err = g.complete(spec.guard)
 	}
-	op := d.operations[spec.method.Name]
-	if op == nil {
-		op = new(operation)
-		if d.operations == nil {
-			d.operations = map[string]*operation{}
-		}
-		d.operations[spec.method.Name] = op
-	}
+	op := d.operation(spec.method.Name)
 	m := op.method.Load()
 	if m == nil {
 		m, e := g.method(spec.finish())

@@ -27,7 +27,7 @@ func CallHedgedWith[T any](ctx context.Context, m *Method, do func(context.Conte
 // DoHedged is [Do] for a dependency with a [Hedge], as [CallHedged] is for
 // generated code.
 func DoHedged[T any](ctx context.Context, d *Dependency, fn func(context.Context) (T, error)) (T, error) {
-	return hedged(ctx, d.op.method.Load().conf.Load(), fn, nil)
+	return hedged(ctx, d.current().conf.Load(), fn, nil)
 }
 
 // hedged is the guarded call of a method that may hedge.

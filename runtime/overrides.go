@@ -118,6 +118,7 @@ func (d *dependency) conflicts(o DependencyOverride) error {
 	var p problems
 	for _, m := range d.methods {
 		e := m.effective(o)
+		m.cannot(&p, o.Methods[m.spec.Name])
 		if err := e.validate(); err != nil {
 			p.add("%s: %w", m.spec.Name, err)
 		}
@@ -147,4 +148,17 @@ func (d *dependency) conflicts(o DependencyOverride) error {
 		return fmt.Errorf("dependency %q: %w", d.name, err)
 	}
 	return nil
+}
+
+// cannot adds the overrides that m cannot follow, and would ignore in silence.
+func (m *Method) cannot(p *problems, o MethodOverride) {
+	if o.Timeout != nil && m.spec.NoContext {
+		p.add("%s: it takes no context, so a timeout cannot reach it", m.spec.Name)
+	}
+	if o.Retry != nil && m.spec.Kind != Read && !m.spec.Idempotent {
+		p.add("%s: it is marked neither read nor idempotent, so it is not retried", m.spec.Name)
+	}
+	if o.Hedge != nil && m.spec.Hedge == nil {
+		p.add("%s: it is not generated with a hedge; state one in its directives", m.spec.Name)
+	}
 }

@@ -150,6 +150,7 @@ func TestReload(t *testing.T) {
 		}{
 			{"unknown dependency", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"dbx": {}}}, `unknown dependency "dbx"`},
 			{"unknown method", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Methods: map[string]resil.MethodOverride{"Gte": {}}}}}, `unknown method "Gte"`},
+			{"hedge of a method without one", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Methods: map[string]resil.MethodOverride{"Get": {Hedge: &resil.Hedge{After: time.Second}}}}}}, "not generated with a hedge"},
 			{"bad value", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Breaker: &resil.Breaker{Ratio: 1.5}}}}, "ratio=1.5"},
 			{"window below timeout", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Breaker: &resil.Breaker{Ratio: .5, Window: 500 * time.Millisecond}}}}, "window=500ms is shorter than the timeout"},
 			{"window that cannot fill", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Breaker: &resil.Breaker{Ratio: .5, Min: 1000}, Rate: &resil.Rate{N: 1}}}}, "min=1000 can never be reached"},
@@ -310,4 +311,23 @@ func TestListenersThatPanicOrLeaveCostOthersNothing(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAHandleThatOnlyForcesIsNoMethod(t *testing.T) {
+	sys := newSystem(t, resil.Config{})
+	guarded(sys, resil.GuardSpec{}, resil.MethodSpec{})
+	d := sys.Dependency("db")
+	if err := d.Force(true, time.Hour, "maintenance"); err != nil {
+		t.Fatal(err)
+	}
+	if ms := sys.Status().Dependencies[0].Methods; len(ms) != 1 {
+		t.Errorf("methods = %+v, want the guard's alone", ms)
+	}
+	if _, err := resil.Do(t.Context(), d, succeed); !errors.Is(err, resil.ErrOpen) {
+		t.Errorf("Do = %v, want ErrOpen", err)
+	}
+	d.Unforce()
+	if v, err := resil.Do(t.Context(), d, succeed); v != "full" || err != nil {
+		t.Errorf("Do = %q, %v", v, err)
+	}
 }
