@@ -269,6 +269,9 @@ func (p *program) report(calls []call) []finding.Call {
 }
 
 func (p *program) position(n *node, at summary.Pos) token.Position {
+	if at.LineAs != 0 {
+		return token.Position{Filename: at.As, Offset: int(at.Offset), Line: int(at.LineAs), Column: int(at.ColAs)}
+	}
 	return token.Position{Filename: n.pkg.Files[at.File].Name, Offset: int(at.Offset), Line: int(at.Line), Column: int(at.Col)}
 }
 

@@ -65,6 +65,7 @@ type builder struct {
 	depFuncs  map[string]map[string]string         // outbound functions of other packages
 
 	guarded  []map[int]string          // by file: reasons of //resil:guarded by line
+	lined    []bool                    // by file: it has //line comments
 	funcDirs map[*ast.FuncDecl]funcDir // directives on functions
 	outbound map[types.Object]string   // functions of this package with //resil:outbound
 	inits    int
@@ -134,6 +135,11 @@ func (b *builder) file(f *ast.File) {
 		}
 	}
 	b.guarded = append(b.guarded, lines)
+	b.lined = append(b.lined, slices.ContainsFunc(f.Comments, func(g *ast.CommentGroup) bool {
+		return slices.ContainsFunc(g.List, func(c *ast.Comment) bool {
+			return strings.HasPrefix(c.Text, "//line ") || strings.HasPrefix(c.Text, "/*line ")
+		})
+	}))
 }
 
 func (b *builder) directive(t directive.Target, lines map[int]string, d funcDir) {
@@ -390,6 +396,11 @@ func (b *builder) pos(n ast.Node) Pos {
 		length = int32(len(id.Name))
 	}
 	p.End = p.Offset + length
+	if b.lined[b.at] {
+		if as := b.u.Fset.Position(n.Pos()); as.Filename != start.Filename || as.Line != start.Line {
+			p.As, p.LineAs, p.ColAs = as.Filename, int32(as.Line), int32(as.Column)
+		}
+	}
 	return p
 }
 

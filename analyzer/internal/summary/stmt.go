@@ -71,11 +71,7 @@ func (b *builder) statementIn(s ast.Stmt) {
 	case *ast.GoStmt:
 		b.goStmt(s)
 	case *ast.DeferStmt:
-		before := b.opCount()
 		b.expr(s.Call)
-		if ops := b.out.Funcs[b.fn.index].Ops; len(ops) > before {
-			ops[len(ops)-1].Deferred = true
-		}
 	case *ast.SendStmt:
 		ch := b.expr(s.Chan)
 		b.assign(ch, elem(b.typeOf(s.Chan)), s.Value)

@@ -43,11 +43,13 @@ type File struct {
 
 // Pos is a place in a file of the package.
 type Pos struct {
-	File            int32 // index in Package.Files
-	Line, Col       int32
-	Offset, End     int32 // bytes
-	LineAs, ColAs   int32 // as //line comments say; 0 = the same
-	EndLine, EndCol int32
+	File        int32 // index in Package.Files
+	Line, Col   int32 // in the file as parsed
+	Offset, End int32 // bytes
+
+	// What a //line comment makes of it; zero without one.
+	As            string
+	LineAs, ColAs int32
 }
 
 // Var is a variable that clients, functions, interfaces or contexts flow
@@ -109,13 +111,12 @@ type Op struct {
 	Region   string // name of the guard that admitted it here: a two-step breaker or a directive
 	Go       bool   // on a goroutine that nobody waits for in this function
 	Home     int32  // 1 + index of the function that waits for it, if it is not this one
-	Deferred bool
-	Retry    bool // in a hand-written retry loop
-	Middle   bool // a RoundTripper calls the next one
-	Write    bool // with its arguments, certainly not idempotent
-	Keyed    bool // the function sets an idempotency key
-	Reader   bool // passes a reader made outside the innermost function literal
-	Attempts int  // stated attempts of a retry helper or policy, 0 = unknown
+	Retry    bool   // in a hand-written retry loop
+	Middle   bool   // a RoundTripper calls the next one
+	Write    bool   // with its arguments, certainly not idempotent
+	Keyed    bool   // the function sets an idempotency key
+	Reader   bool   // passes a reader made outside the innermost function literal
+	Attempts int    // stated attempts of a retry helper or policy, 0 = unknown
 }
 
 // Row is what the catalogue says of a call.
