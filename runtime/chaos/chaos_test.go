@@ -110,6 +110,9 @@ func TestEndsBelowTheFloor(t *testing.T) {
 		if err := l.Force(resil.Minimal, time.Hour, "below it"); err != nil {
 			t.Fatal(err)
 		}
+		if err := call(t.Context(), l, "redis", "Get"); err != nil {
+			t.Errorf("a fault in the moment after the level fell: %v", err)
+		}
 		select {
 		case err := <-released:
 			if err != nil {

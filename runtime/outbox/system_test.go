@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,11 +26,14 @@ func TestUnderASystem(t *testing.T) {
 			Name: "Save", Kind: resil.Write, Fallbacks: []resil.Fallback{{Strategy: resil.StrategyOutbox}},
 			Levels: resil.DefaultActions(resil.Write, false, []resil.Fallback{{Strategy: resil.StrategyOutbox}}),
 		})
+		var mu sync.Mutex // deliveries run beside the calls
 		down := true
 		var saved []string
 		keys := map[string][]string{} // of every attempt, by order
 		client := func(ctx context.Context, order string) error {
 			key, _ := Key(ctx)
+			mu.Lock()
+			defer mu.Unlock()
 			keys[order] = append(keys[order], key)
 			if down {
 				return errors.New("connection refused")
@@ -66,21 +70,29 @@ func TestUnderASystem(t *testing.T) {
 		if st := box.Stats(); st.Dead != 0 {
 			t.Errorf("%d writes were given up in an outage", st.Dead)
 		}
+		mu.Lock()
 		down = false
+		mu.Unlock()
 		time.Sleep(2 * time.Minute)
-		if !slices.Equal(saved, orders) {
-			t.Errorf("saved %q, want %q", saved, orders)
+		mu.Lock()
+		before := slices.Clone(saved)
+		mu.Unlock()
+		if !slices.Equal(before, orders) {
+			t.Errorf("saved %q, want %q", before, orders)
 		}
 		if l := sys.Level(); l != resil.Optimal {
 			t.Errorf("level %s two minutes after the database came back", l)
+		}
+		err = call("g")
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil || saved[len(saved)-1] != "g" {
+			t.Errorf("order g: %v, saved %q", err, saved)
 		}
 		for order, of := range keys {
 			if of[0] == "" || len(slices.Compact(of)) != 1 {
 				t.Errorf("order %s was tried with keys %q", order, of)
 			}
-		}
-		if err := call("g"); err != nil || saved[len(saved)-1] != "g" {
-			t.Errorf("order g: %v, saved %q", err, saved)
 		}
 	})
 }

@@ -128,6 +128,28 @@ func TestChecksRunEveryPeriodWithJitter(t *testing.T) {
 	})
 }
 
+func TestChecksAddedLongBeforeStartDoNotRunAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &log{}
+		s := New(l.add)
+		const n = 100
+		for i := range n {
+			if err := s.Add(Check{Dependency: fmt.Sprint(i), Probe: script("+")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Hour)
+		s.Start()
+		time.Sleep(time.Second)
+		if got := len(l.all()); got < n/10 || got > n/3 {
+			t.Errorf("%d of %d checks ran within a second of Start, want a fifth", got, n)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestBadChecksAreFailedChecks(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
