@@ -7,7 +7,6 @@ import (
 	"go/types"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/resilgo/resil/generator/directive"
 	"github.com/resilgo/resil/generator/model"
@@ -83,22 +82,13 @@ func explain(b *bytes.Buffer, in Input, d *dependency, i *model.Interface, m *mo
 	_ = w.Flush() // into memory
 
 	if m.WorstCase > 0 {
-		fmt.Fprintf(b, "\nA call takes at most %s.\n", directive.Duration(worst(m)))
+		fmt.Fprintf(b, "\nA call takes at most %s.\n", directive.Duration(m.WorstCase))
 	} else {
 		fmt.Fprintf(b, "\nNothing but the caller's context bounds a call.\n")
 	}
 	for _, p := range m.Passed {
 		fmt.Fprintf(b, "Passed over: %s at %s: %s.\n", strings.TrimPrefix(p.Line.Text, directive.Prefix), in.place(p.Line.Pos), p.Reason)
 	}
-}
-
-// worst returns the longest a call can take, which a total bounds too.
-func worst(m *model.Method) time.Duration {
-	d := m.WorstCase
-	if m.Timeout != nil && m.Timeout.Value.Total > 0 {
-		d = min(d, m.Timeout.Value.Total)
-	}
-	return d
 }
 
 func signature(i *model.Interface, m *model.Method) string {

@@ -92,6 +92,7 @@ func levels(a resil.Actions) string {
 type (
 	listJSON struct {
 		Dependencies []dependencyJSON `json:"dependencies"`
+		Methods      []methodJSON     `json:"methods"` // of all interfaces, by dependency
 	}
 	dependencyJSON struct {
 		Name        string          `json:"name"`
@@ -123,31 +124,36 @@ type (
 		Burst int    `json:"burst"`
 	}
 	interfaceJSON struct {
-		Package     string       `json:"package"`
-		Name        string       `json:"name"`
-		Position    string       `json:"position"`
-		Decorator   string       `json:"decorator"`
-		Constructor string       `json:"constructor"`
-		Methods     []methodJSON `json:"methods"`
+		Package     string `json:"package"`
+		Name        string `json:"name"`
+		Position    string `json:"position"`
+		Decorator   string `json:"decorator"`
+		Constructor string `json:"constructor"`
 	}
 	methodJSON struct {
-		Name       string            `json:"name"`
-		Plain      string            `json:"plain,omitempty"`
+		Dependency string            `json:"dependency"`
+		Package    string            `json:"package"`
+		Interface  string            `json:"interface"`
+		Method     string            `json:"method"`
+		Plain      string            `json:"plain,omitempty"` // why it is forwarded untouched
 		Kind       string            `json:"kind,omitempty"`
 		Idempotent bool              `json:"idempotent,omitempty"`
 		Essential  bool              `json:"essential,omitempty"`
 		Health     bool              `json:"health,omitempty"`
-		Timeout    string            `json:"timeout,omitempty"`
-		Total      string            `json:"total,omitempty"`
-		Retry      *retryJSON        `json:"retry,omitempty"`
-		Hedge      *hedgeJSON        `json:"hedge,omitempty"`
-		Bulkhead   *bulkheadJSON     `json:"bulkhead,omitempty"`
-		Rate       *rateJSON         `json:"rate,omitempty"`
-		Errors     *errorsJSON       `json:"errors,omitempty"`
-		Fallbacks  []fallbackJSON    `json:"fallbacks,omitempty"`
-		Levels     map[string]string `json:"levels,omitempty"`
+		Policies   *policiesJSON     `json:"policies,omitempty"`
+		Levels     map[string]string `json:"levels,omitempty"` // level → action
 		WorstCase  string            `json:"worstCase,omitempty"`
 		PassedOver []passedJSON      `json:"passedOver,omitempty"`
+	}
+	policiesJSON struct {
+		Timeout   string         `json:"timeout,omitempty"`
+		Total     string         `json:"total,omitempty"`
+		Retry     *retryJSON     `json:"retry,omitempty"`
+		Hedge     *hedgeJSON     `json:"hedge,omitempty"`
+		Bulkhead  *bulkheadJSON  `json:"bulkhead,omitempty"` // of its own
+		Rate      *rateJSON      `json:"rate,omitempty"`     // of its own
+		Errors    *errorsJSON    `json:"errors,omitempty"`
+		Fallbacks []fallbackJSON `json:"fallbacks,omitempty"`
 	}
 	retryJSON struct {
 		Attempts int     `json:"attempts"`
@@ -177,7 +183,7 @@ type (
 
 // ListJSON returns the output of `resilgen list -json`.
 func ListJSON(in Input) ([]byte, error) {
-	out := listJSON{Dependencies: []dependencyJSON{}}
+	out := listJSON{Dependencies: []dependencyJSON{}, Methods: []methodJSON{}}
 	for _, d := range in.dependencies() {
 		b := d.breaker()
 		dep := dependencyJSON{
@@ -191,10 +197,10 @@ func ListJSON(in Input) ([]byte, error) {
 		for _, i := range d.Interfaces {
 			iface := interfaceJSON{
 				Package: i.Object.Pkg().Path(), Name: i.Name, Position: in.place(i.Guard.Pos),
-				Decorator: i.Decorator, Constructor: i.Constructor, Methods: []methodJSON{},
+				Decorator: i.Decorator, Constructor: i.Constructor,
 			}
 			for _, m := range i.Methods {
-				iface.Methods = append(iface.Methods, methodOf(m))
+				out.Methods = append(out.Methods, methodOf(i, m))
 			}
 			dep.Interfaces = append(dep.Interfaces, iface)
 		}
@@ -235,17 +241,28 @@ func rateOf(s *model.Setting[resil.Rate]) *rateJSON {
 	return &rateJSON{N: r.N, Per: directive.Duration(r.Per), Burst: r.Burst}
 }
 
-func methodOf(m *model.Method) methodJSON {
-	out := methodJSON{Name: m.Name, Plain: m.PlainReason, Health: m.Health}
+func methodOf(i *model.Interface, m *model.Method) methodJSON {
+	out := methodJSON{
+		Dependency: i.Dependency, Package: i.Object.Pkg().Path(), Interface: i.Name, Method: m.Name,
+		Plain: m.PlainReason, Health: m.Health,
+	}
 	if !m.Guarded() {
 		return out
 	}
 	out.Kind, out.Idempotent, out.Essential = m.Kind.String(), m.Idempotent, m.Essential
-	out.Bulkhead, out.Rate, out.WorstCase = bulkheadOf(m.Bulkhead), rateOf(m.Rate), optional(m.WorstCase)
+	out.Policies, out.WorstCase = policiesOf(m), optional(m.WorstCase)
 	out.Levels = map[string]string{} // sorted when encoded
 	for _, l := range resil.Levels() {
 		out.Levels[l.String()] = m.Levels.At(l).String()
 	}
+	for _, p := range m.Passed {
+		out.PassedOver = append(out.PassedOver, passedJSON{p.Line.Text, p.Reason})
+	}
+	return out
+}
+
+func policiesOf(m *model.Method) *policiesJSON {
+	out := &policiesJSON{Bulkhead: bulkheadOf(m.Bulkhead), Rate: rateOf(m.Rate)}
 	if m.Timeout != nil {
 		out.Timeout, out.Total = optional(m.Timeout.Value.Attempt), optional(m.Timeout.Value.Total)
 	}
@@ -263,9 +280,6 @@ func methodOf(m *model.Method) methodJSON {
 	for _, f := range m.Fallbacks {
 		spec := f.Spec.WithDefaults()
 		out.Fallbacks = append(out.Fallbacks, fallbackJSON{spec.Strategy.String(), spec.Name, optional(spec.TTL), spec.Max, spec.Limit})
-	}
-	for _, p := range m.Passed {
-		out.PassedOver = append(out.PassedOver, passedJSON{p.Line.Text, p.Reason})
 	}
 	return out
 }

@@ -17,7 +17,7 @@ import (
 type Input struct {
 	Fset     *token.FileSet
 	Packages []*model.Package // without problems
-	Dir      string           // paths are shown relative to it; "" shows them as they are
+	Dir      string           // paths below it are shown relative to it; "" shows them as they are
 }
 
 // dependencies joins the guards of all packages by dependency, sorted by name.
@@ -38,7 +38,7 @@ func (in Input) place(pos token.Pos) string {
 
 func (in Input) path(name string) string {
 	if in.Dir != "" {
-		if rel, err := filepath.Rel(in.Dir, name); err == nil {
+		if rel, err := filepath.Rel(in.Dir, name); err == nil && filepath.IsLocal(rel) {
 			name = rel
 		}
 	}
