@@ -82,12 +82,12 @@ func (p *program) bypasses(g *summary.Guard) []finding.Finding {
 			switch {
 			case o.Region != "":
 			case o.Kind == summary.Static && r.types[ownerOfID(o.Callee)] && methods[lastName(o.Callee)]:
-				report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s goes round the guard of %s: call it through %s", o.Shown, g.Dependency, decorator))
+				report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s goes round the guard of %s: call it through %s", o.shown(), g.Dependency, decorator))
 			case o.Kind == summary.Outbound && methods[lastName(o.Callee)] && p.holds(o.v(o.Recv), r.values):
-				report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s goes round the guard of %s: call it through %s", o.Shown, g.Dependency, decorator))
+				report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s goes round the guard of %s: call it through %s", o.shown(), g.Dependency, decorator))
 			case o.Kind == summary.Interface && methods[o.Method] && p.holds(o.v(o.Recv), r.values) && !r.types[ownerOf(n.top)]:
 				if !p.handedTo(g, r, o, decorator, report) {
-					report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s reaches the raw client of %s here: %s exists; pass that", o.Shown, g.Dependency, decorator))
+					report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s reaches the raw client of %s here: %s exists; pass that", o.shown(), g.Dependency, decorator))
 				}
 			}
 		}
@@ -105,7 +105,7 @@ func (p *program) handedTo(g *summary.Guard, r raw, o *op, decorator string, rep
 				continue
 			}
 			found = true
-			report(k, k.Funcs[h.Func].Name, h.Pos, o.Callee, fmt.Sprintf("the raw client of %s is handed over where %s exists: %s in %s goes round the guard; pass the decorator", g.Dependency, decorator, o.Shown, o.node.title()))
+			report(k, k.Funcs[h.Func].Name, h.Pos, o.Callee, fmt.Sprintf("the raw client of %s is handed over where %s exists: %s in %s goes round the guard; pass the decorator", g.Dependency, decorator, o.shown(), o.node.title()))
 		}
 	}
 	return found
@@ -323,7 +323,7 @@ func (p *program) reaches(from *node, g *summary.Guard) (*op, []string) {
 				o.Kind == summary.Outbound && p.holds(o.v(o.Recv), values) ||
 				slices.ContainsFunc(o.targets, func(t *node) bool { return decorators[ownerOf(t.top)] && o.Kind != summary.Extern })
 			if hit {
-				return o, append(s.path, o.Shown)
+				return o, append(s.path, o.shown())
 			}
 		}
 		for _, e := range s.n.edges {

@@ -162,7 +162,19 @@ func (p *program) verdict(c *call) {
 }
 
 // short is the callee for messages: "(*http.Client).Do".
-func (c *call) short() string { return c.op.Shown }
+func (c *call) short() string { return c.op.shown() }
+
+// shown is the called function for people. Static calls are named after what
+// they call, to keep summaries small.
+func (o *op) shown() string {
+	if o.Shown != "" {
+		return o.Shown
+	}
+	if len(o.targets) > 0 {
+		return o.targets[0].title()
+	}
+	return o.Callee[strings.LastIndexByte(o.Callee, '/')+1:]
+}
 
 // carrier reports whether a guard might be inside the receiver.
 func (p *program) carrier(c *call) bool {

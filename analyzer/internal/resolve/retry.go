@@ -231,7 +231,7 @@ func unsaferetry(p *program, calls []call) []finding.Finding {
 			case m != nil && how != "" && o.Reader:
 				report(o, target.ID, "retry of %s by %s sends an empty body: its reader was made outside and is spent by the first attempt; make it inside", target.title(), how)
 			case m == nil && loop && o.Kind == summary.Extern && catalog.Effect(o.Row.Effect) == catalog.Runs:
-				report(o, o.Callee, "a retry loop by hand around %s repeats what its breaker has refused; stop at an open breaker, or retry inside of it", o.Shown)
+				report(o, o.Callee, "a retry loop by hand around %s repeats what its breaker has refused; stop at an open breaker, or retry inside of it", o.shown())
 			}
 		}
 	}
@@ -272,7 +272,7 @@ func (p *program) retried() map[*node]string {
 			}
 			switch {
 			case e.op.Kind == summary.Extern && p.retries(e.op) && e.op.Kind == summary.Extern && !e.op.Retry:
-				add(e.to, e.op.Shown)
+				add(e.to, e.op.shown())
 			case e.op.Retry:
 				add(e.to, "a loop in "+n.title())
 			}
@@ -384,7 +384,7 @@ func (s *storm) crosses(t *node) bool {
 func (s *storm) ofOp(o *op) (below, whole cascade) {
 	below = cascade{product: 1}
 	if n, leaf := s.leaves[o]; leaf {
-		below = cascade{product: n, path: []string{o.Shown}}
+		below = cascade{product: n, path: []string{o.shown()}}
 		if n > 1 {
 			below.layers = 1
 			below.path[0] += fmt.Sprintf(" (%d attempts)", n)
@@ -406,7 +406,7 @@ func (s *storm) ofOp(o *op) (below, whole cascade) {
 	if n := s.p.attempts(o); n > 1 {
 		whole.product *= n
 		whole.layers++
-		name := o.Shown
+		name := o.shown()
 		if o.node.file.Resil {
 			name = "its guard"
 		}

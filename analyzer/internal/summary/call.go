@@ -210,7 +210,7 @@ func (b *builder) dynamic(e *ast.CallExpr, fun ast.Expr, sig *types.Signature) [
 	}
 	results := b.results(sig)
 	b.op(Op{
-		Kind: Dynamic, Pos: b.pos(name), Callee: types.ExprString(shortExpr(fun)), Shown: types.ExprString(shortExpr(fun)), Recv: recv,
+		Kind: Dynamic, Pos: b.pos(name), Shown: types.ExprString(shortExpr(fun)), Recv: recv,
 		Args: args, Results: results, Context: contextArg(sig, args),
 	})
 	return results
@@ -293,8 +293,8 @@ func (b *builder) invoke(c site) []Var {
 	case isStubMaker(fn):
 		return b.object(c, "") // whatever guards the connection guards the stub
 	case b.inModule(fn.Pkg()):
-		b.name(&op, c)
 		op.Kind, op.Callee, op.Results = Static, b.id(fn), b.results(c.sig)
+		op.Reader = b.takesReader(c)
 		b.op(op)
 		return op.Results
 	}

@@ -211,7 +211,7 @@ func (b *builder) rangeStmt(s *ast.RangeStmt) {
 		b.define(s.Key, src)
 	case *types.Signature: // an iterator: runs here, and calls the body
 		if src != 0 {
-			b.op(Op{Kind: Dynamic, Pos: b.pos(s.X), Callee: "iterator", Recv: src})
+			b.op(Op{Kind: Dynamic, Pos: b.pos(s.X), Shown: "iterator", Recv: src})
 		}
 	default:
 		if s.Value != nil {

@@ -98,8 +98,8 @@ const (
 type Op struct {
 	Kind    OpKind
 	Pos     Pos    // of the method's name
-	Callee  string // Static: Func.ID; else the full name of the function
-	Shown   string // the function for people: "(*http.Client).Do"
+	Callee  string // Static: Func.ID; Dynamic: ""; else the full name of the function
+	Shown   string // the function for people: "(*http.Client).Do"; Static: ""
 	Method  string // Interface: the method's name
 	Iface   string // Interface: name of the interface type, "pkg.Name"
 	Recv    Var    // receiver, or the function value
@@ -202,7 +202,7 @@ type Field struct {
 // Method is an entry of a method table.
 type Method struct {
 	Name   string
-	Sig    string // without parameter names
+	Sig    uint64 // hash of the types of its parameters and results
 	Func   string // Func.ID, for a method written in the module
 	Via    string // promoted through an embedded interface: global name of the field
 	Callee string // full name of a foreign method

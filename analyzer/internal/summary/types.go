@@ -2,6 +2,7 @@ package summary
 
 import (
 	"go/types"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -157,9 +158,13 @@ func (b *builder) foreignType(n *types.Named, from, to types.Type) {
 	slices.SortFunc(t.Methods, func(x, y Method) int { return strings.Compare(x.Name, y.Name) })
 }
 
-// signature returns the types of a signature without names.
-func signature(sig *types.Signature) string {
-	return types.TypeString(types.NewSignatureType(nil, nil, nil, unnamed(sig.Params()), unnamed(sig.Results()), sig.Variadic()), nil)
+// signature returns a hash of the types of a signature, names aside. Methods are
+// compared by name, too, so that a collision takes two methods of one name.
+func signature(sig *types.Signature) uint64 {
+	h := fnv.New64a()
+	s := types.NewSignatureType(nil, nil, nil, unnamed(sig.Params()), unnamed(sig.Results()), sig.Variadic())
+	_, _ = h.Write([]byte(types.TypeString(s, nil))) // never fails
+	return h.Sum64()
 }
 
 func unnamed(t *types.Tuple) *types.Tuple {
