@@ -339,8 +339,11 @@ func (r *run) collect(named func(*listed) bool) *Result {
 	slices.SortFunc(summaries, func(a, b *summary.Package) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(guarded, func(a, b *model.Package) int { return strings.Compare(a.Path, b.Path) })
 	resolved := r.engine.Resolve(summaries, nil, true)
-	joint := append(resolved.Findings, directive.Contradictions(r.fset, guarded)...)
-	res.Findings = append(res.Findings, slices.DeleteFunc(joint, func(f finding.Finding) bool { return !ours[f.Package] })...)
+	for _, f := range slices.Concat(resolved.Findings, directive.Contradictions(r.fset, guarded)) {
+		if ours[f.Package] {
+			res.Findings = append(res.Findings, f)
+		}
+	}
 	res.Calls = slices.DeleteFunc(resolved.Calls, func(c finding.Call) bool { return !ours[c.Package] })
 	for i := range res.Findings {
 		res.Findings[i].Package = withoutVariant(res.Findings[i].Package)
