@@ -7,9 +7,9 @@ import (
 	"go/build"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,8 +19,9 @@ import (
 	"github.com/resilgo/resil/generator"
 )
 
-// daily are the packages whose interfaces are tried every time; with
-// RESIL_STD=all it is the whole standard library.
+// daily are the packages whose interfaces are tried every time; RESIL_STD=all
+// tries the whole standard library, RESIL_STD=modules all modules that this
+// one requires.
 var daily = []string{
 	"context", "crypto", "database/sql/driver", "encoding/json", "fmt", "go/types", "hash",
 	"io", "io/fs", "net", "net/http", "net/http/httptrace", "os", "reflect", "sort", "testing",
@@ -31,20 +32,18 @@ var daily = []string{
 // What cannot be guarded is refused for one of the reasons that the contract
 // knows.
 func TestStandardLibrary(t *testing.T) {
-	pkgs := daily
-	if os.Getenv("RESIL_STD") == "all" {
-		out, err := exec.CommandContext(t.Context(), "go", "list", "std").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		pkgs = slices.DeleteFunc(strings.Fields(string(out)), func(p string) bool {
-			return strings.Contains("/"+p+"/", "/internal/") || strings.HasPrefix(p, "vendor/")
-		})
+	args := daily
+	switch os.Getenv("RESIL_STD") {
+	case "all":
+		args = []string{"std"}
+	case "modules":
+		args = []string{"-deps", "../..."}
 	}
+	pkgs := listed(t, args...)
 	dir := newModule(t, "example.com/std")
 	var guards []guardedInterface
-	for _, p := range pkgs {
-		guards = append(guards, exportedInterfaces(t, p)...)
+	for _, path := range slices.Sorted(maps.Keys(pkgs)) {
+		guards = append(guards, exportedInterfaces(t, path, pkgs[path])...)
 	}
 	writeGuards(t, dir, guards)
 
@@ -80,8 +79,28 @@ func TestStandardLibrary(t *testing.T) {
 	}
 }
 
+// listed returns the folders of the packages that the go command lists, by import
+// path, but for internal ones, commands and our own.
+func listed(t *testing.T, args ...string) map[string]string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", `{{if ne .Name "main"}}{{.ImportPath}} {{.Dir}}{{end}}`}, args...)...)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs := make(map[string]string)
+	for line := range strings.Lines(string(out)) {
+		p, dir, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if ok && p != "unsafe" && !strings.Contains("/"+p+"/", "/internal/") && !strings.HasPrefix(p, "vendor/") &&
+			!strings.HasPrefix(p, "github.com/resilgo/resil/") {
+			dirs[p] = dir
+		}
+	}
+	return dirs
+}
+
 // refusal matches the reasons for which an interface may be refused.
-var refusal = regexp.MustCompile(`which no other package can implement|constraint|must be plain|SetErr`)
+var refusal = regexp.MustCompile(`which no other package can implement|constraint|must be plain|SetErr|cannot be written in package`)
 
 // guardedInterface is an interface of the standard library to guard.
 type guardedInterface struct {
@@ -91,14 +110,14 @@ type guardedInterface struct {
 
 // file returns the file that guards the interfaces of a package.
 func (g guardedInterface) file() string {
-	name := strings.ReplaceAll(g.pkg, "/", "_")
+	name := "p_" + strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(g.pkg)
 	return filepath.Join(name, name+".go")
 }
 
 // exportedInterfaces returns the exported interfaces that a package declares.
-func exportedInterfaces(t *testing.T, pkg string) []guardedInterface {
+func exportedInterfaces(t *testing.T, pkg, dir string) []guardedInterface {
 	t.Helper()
-	p, err := build.Import(pkg, "", 0)
+	p, err := build.ImportDir(dir, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,18 +151,10 @@ func writeGuards(t *testing.T, dir string, guards []guardedInterface) {
 		if b == nil {
 			b = new(bytes.Buffer)
 			files[g.file()] = b
-			name := path.Base(g.pkg)
-			if name == "context" {
-				name = "context2"
-			}
-			fmt.Fprintf(b, "package p_%s\n\nimport (\n\t\"context\"\n\t%s %q\n)\n", strings.ReplaceAll(g.pkg, "/", "_"), name, g.pkg)
-		}
-		name := path.Base(g.pkg)
-		if name == "context" {
-			name = "context2"
+			fmt.Fprintf(b, "package %s\n\nimport (\n\t\"context\"\n\n\ttarget %q\n)\n", filepath.Dir(g.file()), g.pkg)
 		}
 		g.line = bytes.Count(b.Bytes(), []byte("\n")) + 2
-		fmt.Fprintf(b, "\n//resil:guard std\ntype %s interface {\n\t%s.%s\n\tProbeGuard(context.Context) error\n}\n", g.name, name, g.name)
+		fmt.Fprintf(b, "\n//resil:guard std\ntype %s interface {\n\ttarget.%s\n\tProbeGuard(context.Context) error\n}\n", g.name, g.name)
 	}
 	for name, b := range files {
 		writeFile(t, filepath.Join(dir, name), b.String())
