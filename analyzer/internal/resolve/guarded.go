@@ -239,7 +239,7 @@ func (p *program) runOnce(n *node) bool {
 			if e.to != n {
 				continue
 			}
-			if strings.Contains(e.op.Callee, "sync.Once") || m.Entry && !e.op.Retry && e.op.Kind != summary.Extern {
+			if strings.Contains(e.op.Callee, "sync.Once") || n.outer != nil && m.Entry && !e.op.Retry && e.op.Kind != summary.Extern {
 				callers++
 				continue
 			}
