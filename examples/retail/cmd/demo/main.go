@@ -17,7 +17,7 @@ import (
 
 func main() {
 	var o demo.Options
-	flag.BoolVar(&o.Fast, "fast", true, "shorten the waits of breakers, levels and health checks; -fast=false takes about ten minutes")
+	flag.BoolVar(&o.Fast, "fast", true, "shorten the waits of breakers, levels and health checks; -fast=false takes about seven minutes")
 	flag.BoolVar(&o.Serve, "serve", false, "keep the service running after the last act")
 	prepare := flag.Bool("prepare", true, "generate the guards and run resilvet first")
 	flag.StringVar(&o.Addr, "addr", "127.0.0.1:0", "`address` of the service; port 0 is a free one")

@@ -229,6 +229,8 @@ func (p *play) play(ctx context.Context, n int, a act) report {
 	if len(a.faults) > 0 {
 		p.screen.line("")
 	}
+	// A machine busy with other things can cause outages that nobody wrote.
+	p.await(ctx, p.limit(30*time.Second), p.well)
 	r := report{act: a, start: time.Now(), worst: resil.Optimal}
 	stop := p.service.System.OnLevel(func(t resil.Transition) {
 		p.screen.line("   %6s  %s → %s  %s", span(t.At.Sub(r.start)), p.screen.level(t.From), p.screen.level(t.To), p.screen.paint(dim, t.Reason))
