@@ -100,7 +100,7 @@ func listed(t *testing.T, args ...string) map[string]string {
 }
 
 // refusal matches the reasons for which an interface may be refused.
-var refusal = regexp.MustCompile(`which no other package can implement|constraint|must be plain|SetErr|cannot be written in package`)
+var refusal = regexp.MustCompile(`which no other package can implement|constraint|must be plain|SetErr|cannot be written in package|whose Err\(\) cannot be set`)
 
 // guardedInterface is an interface of the standard library to guard.
 type guardedInterface struct {
