@@ -58,7 +58,7 @@ func peers() []Variant {
 
 func newGobreaker() *gobreaker.CircuitBreaker[int] {
 	return gobreaker.NewCircuitBreaker[int](gobreaker.Settings{
-		Timeout:     30 * time.Second,
+		Timeout:     time.Hour,
 		ReadyToTrip: func(counts gobreaker.Counts) bool { return counts.ConsecutiveFailures >= 5 },
 	})
 }
@@ -103,7 +103,7 @@ func byHand() Getter {
 }
 
 func newFailsafeBreaker() failsafebreaker.CircuitBreaker[int] {
-	return failsafebreaker.NewBuilder[int]().WithFailureThreshold(5).WithDelay(30 * time.Second).Build()
+	return failsafebreaker.NewBuilder[int]().WithFailureThreshold(5).WithDelay(time.Hour).Build()
 }
 
 func failsafeGetter(executor failsafe.Executor[int], next Getter) Getter {

@@ -51,7 +51,10 @@ func (c *client) Get(_ context.Context, key int) (int, error) { return key, c.er
 // standIn is the fallback of all that have one.
 func standIn(_ context.Context, key int) (int, error) { return key, nil }
 
-var errDown = errors.New("down")
+var (
+	errDown     = errors.New("down")
+	errAdmitted = errors.New("a call was admitted that had to be refused")
+)
 
 // loop calls a getter on the background context.
 func loop(get Getter) Loop { return loopOn(context.Background(), get) }
@@ -67,25 +70,40 @@ func loopOn(ctx context.Context, get Getter) Loop {
 	}
 }
 
-// rejectedLoop calls a getter that has to refuse with target.
+// rejectedLoop calls a getter that has to refuse with target. It looks closely
+// at the last error alone, so that the look is not what is measured.
 func rejectedLoop(get Getter, target error) Loop {
 	return func(n int) error {
+		err := target
 		for key := range n {
-			if _, err := get.Get(context.Background(), key); !errors.Is(err, target) {
-				return err
+			if _, err = get.Get(context.Background(), key); err == nil {
+				return errAdmitted
 			}
+		}
+		if !errors.Is(err, target) {
+			return err
 		}
 		return nil
 	}
 }
 
 // loopUnderDeadline calls under a deadline that is earlier than the guards'
-// timeout of two seconds, and later than the loop needs.
+// timeout of two seconds. A new one every so often keeps it in the future at
+// next to no cost.
 func loopUnderDeadline(get Getter) Loop {
-	return func(n int) error {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	const often = 1000
+	some := func(n int) error {
+		ctx, cancel := context.WithTimeout(context.Background(), 1900*time.Millisecond)
 		defer cancel()
 		return loopOn(ctx, get)(n)
+	}
+	return func(n int) error {
+		for ; n > 0; n -= often {
+			if err := some(min(n, often)); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 

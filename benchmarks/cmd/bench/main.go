@@ -99,7 +99,7 @@ func compare(o options, variants []calls.Variant, goroutines int) ([]measure.Res
 func tables(variants []calls.Variant, serial, parallel []measure.Result) (text string, missed []string) {
 	var b strings.Builder
 	for _, group := range []calls.Group{calls.Baseline, calls.Ours, calls.Rejected, calls.Peers} {
-		t := page.Table{Head: []string{string(group), "serial ns", "×", "goal", fmt.Sprintf("%d goroutines ns", goroutines), "×", "goal", "allocs"}}
+		t := page.Table{Head: []string{string(group), "serial CPU ns", "×", "goal", fmt.Sprintf("%d goroutines ns", goroutines), "×", "goal", "allocs"}}
 		for i, v := range variants {
 			if v.Group != group {
 				continue
