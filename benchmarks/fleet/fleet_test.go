@@ -15,9 +15,8 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 
-	resil "github.com/resilgo/resil/runtime"
-
 	"github.com/resilgo/resil/benchmarks/fleet"
+	resil "github.com/resilgo/resil/runtime"
 )
 
 var update = flag.Bool("update", false, "rewrite the table in docs/fleet.md")

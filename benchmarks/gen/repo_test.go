@@ -3,7 +3,6 @@ package gen
 import (
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"testing"
 )
@@ -32,7 +31,7 @@ func TestRunCountsTheWholeProcessTree(t *testing.T) {
 	if cost.CPU <= 0 {
 		t.Errorf("CPU = %v, want more than nothing", cost.CPU)
 	}
-	if _, err := Run(os.TempDir(), nil, "false"); err == nil {
+	if _, err := Run(t.TempDir(), nil, "false"); err == nil {
 		t.Error("a command that fails is no measurement")
 	}
 }
