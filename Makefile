@@ -9,9 +9,8 @@ MAKEFLAGS += --no-print-directory
 step := tools/step
 each := tools/each-module
 
-# How long fuzzing runs per target, and the soak in all.
+# How long fuzzing runs per target.
 FUZZTIME ?= 30s
-SOAK ?= 30m
 # Arguments for the demo and the benchmarks: make demo ARGS=-serve
 ARGS ?=
 
@@ -78,10 +77,6 @@ bench: ## measure against peers and rewrite the table in docs/benchmarks.md
 .PHONY: fuzz
 fuzz: ## fuzz every target for FUZZTIME
 	@tools/fuzz $(FUZZTIME)
-
-.PHONY: soak
-soak: ## random faults against the reference service for SOAK
-	@cd examples/retail && RESIL_SOAK=$(SOAK) go test -count=1 -timeout 0 -run Soak -v ./... $(ARGS)
 
 .PHONY: vulns
 vulns: ## known vulnerabilities in what we use; needs the vulnerability database, gates nothing
