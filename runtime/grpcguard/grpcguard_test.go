@@ -261,7 +261,7 @@ func TestStreamsDeliverEverything(t *testing.T) {
 		},
 	}
 	before := runtime.NumGoroutine()
-	client, sys := guarded(t, srv, grpcguard.Config{Default: grpcguard.Policies{Timeout: resil.Timeout{Attempt: 20 * time.Millisecond}, Bulkhead: &resil.Bulkhead{Max: 1}}})
+	client, sys := guarded(t, srv, grpcguard.Config{Default: grpcguard.Policies{Timeout: resil.Timeout{Attempt: 5 * time.Second}, Bulkhead: &resil.Bulkhead{Max: 1}}})
 	for range 3 {
 		out, err := client.StreamingOutputCall(t.Context(), &pb.StreamingOutputCallRequest{})
 		if err != nil {

@@ -306,7 +306,8 @@ func (p *program) solve() {
 		for _, dst := range p.succ[f.v] {
 			p.add(dst, f.value)
 		}
-		for i := 0; i < len(p.subs[f.v]); i++ {
+		// Resolving may subscribe more to f.v, which must hear of the value too.
+		for i := 0; i < len(p.subs[f.v]); i++ { //nolint:intrange // the list grows meanwhile
 			p.resolve(p.subs[f.v][i].op, f.v, f.value)
 		}
 	}
@@ -421,7 +422,7 @@ func (p *program) dispatch(o *op, name string, val int32) {
 			}
 			p.bind(o, n)
 			if n.Recv != 0 {
-				if i := int32(n.pkg.vars[n.Recv]); i != 0 {
+				if i := n.pkg.vars[n.Recv]; i != 0 {
 					p.flow(i, p.vars["V "+name])
 				}
 			}

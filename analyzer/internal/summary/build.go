@@ -107,10 +107,10 @@ type started struct {
 }
 
 type region struct {
-	guard    string
-	from, to token.Pos
-	vars     []types.Object // results of the admission
-	off      int            // > 0 inside the branch where it was refused
+	guard string
+	from  token.Pos
+	vars  []types.Object // results of the admission
+	off   int            // > 0 inside the branch where it was refused
 }
 
 type loop struct {

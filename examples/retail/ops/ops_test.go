@@ -23,13 +23,12 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	resil "github.com/resilgo/resil/runtime"
-	"github.com/resilgo/resil/runtime/chaos/experiment"
-	"github.com/resilgo/resil/tools/servers"
-
 	"github.com/resilgo/resil/examples/retail/internal/app"
 	"github.com/resilgo/resil/examples/retail/internal/config"
 	"github.com/resilgo/resil/examples/retail/internal/standin"
+	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/chaos/experiment"
+	"github.com/resilgo/resil/tools/servers"
 )
 
 var update = flag.Bool("update", false, "rewrite the files made by resilgen")
