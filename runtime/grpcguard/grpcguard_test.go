@@ -261,7 +261,7 @@ func TestStreamsDeliverEverything(t *testing.T) {
 		},
 	}
 	before := runtime.NumGoroutine()
-	client, sys := guarded(t, srv, grpcguard.Config{Default: grpcguard.Policies{Timeout: resil.Timeout{Attempt: 5 * time.Second}, Bulkhead: &resil.Bulkhead{Max: 1}}})
+	client, sys := guarded(t, srv, grpcguard.Config{Default: grpcguard.Policies{Timeout: resil.Timeout{Attempt: 400 * time.Millisecond}, Bulkhead: &resil.Bulkhead{Max: 1}}})
 	for range 3 {
 		out, err := client.StreamingOutputCall(t.Context(), &pb.StreamingOutputCallRequest{})
 		if err != nil {
@@ -270,7 +270,7 @@ func TestStreamsDeliverEverything(t *testing.T) {
 		n := 0
 		for {
 			if n == 1 {
-				time.Sleep(60 * time.Millisecond) // past the timeout, which bounds the first message
+				time.Sleep(500 * time.Millisecond) // past the timeout, which bounds the first message
 			}
 			if _, err := out.Recv(); err != nil {
 				if !errors.Is(err, io.EOF) {
