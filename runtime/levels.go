@@ -189,8 +189,9 @@ func (s *System) live(on bool) {
 	s.publish()
 }
 
-// recoveryAt estimates when the level will be better, the zero time if there is
-// nothing to go by.
+// recoveryAt estimates when the level will be better: by the length of past
+// outages, else no sooner than the next probe of a dependency that is down. It
+// is the zero time if there is nothing to go by.
 func (s *System) recoveryAt() time.Time {
 	s.levels.mu.Lock()
 	defer s.levels.mu.Unlock()
@@ -198,7 +199,23 @@ func (s *System) recoveryAt() time.Time {
 	if d, ok := s.levels.engine.Recovery(now); ok {
 		return now.Add(d)
 	}
-	return time.Time{}
+	return s.nextProbe()
+}
+
+// nextProbe returns when the first open breaker lets a probe in, the zero time
+// if none is open.
+func (s *System) nextProbe() time.Time {
+	now := mono.Now()
+	var first mono.Time
+	for _, d := range *s.deps.Load() {
+		if until := d.breaker.Until(); d.down.Load() && until > now && (first == 0 || until < first) {
+			first = until
+		}
+	}
+	if first == 0 {
+		return time.Time{}
+	}
+	return mono.Wall(first, now)
 }
 
 // breakerChanged follows a breaker. It runs under the breaker's lock.

@@ -79,3 +79,20 @@ func TestAnInnerRecordHidesNothingFromTheOuter(t *testing.T) {
 		t.Errorf("inner record %d calls, outer %d; want one each", len(inner.Calls()), len(outer.Calls()))
 	}
 }
+
+// In its first outage a service has no past one to learn from; what it refuses
+// then still says when trying again makes sense.
+func TestShedCallsSayWhenToTryAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := newSystem(t, resil.Config{})
+		read := sys.Dependency("db", resil.Critical, resil.Read, resil.Operation("Get"), resil.Breaker{Failures: 1, Open: 30 * time.Second})
+		write := sys.Dependency("db", resil.Write, resil.Operation("Put"))
+		down := func(context.Context) (int, error) { return 0, errors.New("down") }
+		_, _ = resil.Do(t.Context(), read, down)
+		_, err := resil.Do(t.Context(), write, down)
+		ex, _ := resil.Explain(err)
+		if left := time.Until(ex.RetryAt); !errors.Is(err, resil.ErrShed) || left < 27*time.Second || left > 33*time.Second {
+			t.Errorf("%v: try again in %s; want when the breaker lets a probe in, 30s ± 10 %%", err, left)
+		}
+	})
+}
