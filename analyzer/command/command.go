@@ -35,11 +35,22 @@ const (
 	exitFindings = 3
 )
 
+// Toolexec answers the go command where it runs this binary in place of a tool:
+// resilvet lists packages without letting anything be compiled, and asks for
+// that through its own executable. Every command that calls [Main] must ask
+// Toolexec first. It reports false when args, the name first, are not that.
+func Toolexec(args []string, stdout, stderr io.Writer) (code int, ours bool) {
+	if len(args) < 2 || args[1] != driver.ToolexecFlag {
+		return 0, false
+	}
+	return driver.Toolexec(args[2:], stdout, stderr), true
+}
+
 // Main runs resilvet with the arguments, of which the first is its name, and
 // returns its exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
-	if len(args) > 1 && args[1] == driver.ToolexecFlag {
-		return driver.Toolexec(args[2:], stdout, stderr)
+	if code, ours := Toolexec(args, stdout, stderr); ours {
+		return code
 	}
 	c := &command{stdout: stdout, stderr: stderr, suite: analyzer.Suite()}
 	code, err := c.run(args[1:])

@@ -15,12 +15,17 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/resilgo/resil/analyzer/command"
 	"github.com/resilgo/resil/generator/cli"
 )
 
 func main() { os.Exit(run()) }
 
 func run() int {
+	// resilgen suggest asks resilvet, which calls this binary by the go command.
+	if code, ours := command.Toolexec(os.Args, os.Stdout, os.Stderr); ours {
+		return code
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	debug.SetGCPercent(125) // a short run: less collecting, and still under 150 MiB for 200 packages
