@@ -13,7 +13,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	script.Main(m, map[string]func() int{"resilgen": run})
+	script.Main(m, "resilgen")
 }
 
 func TestScripts(t *testing.T) { script.Run(t, "../../testdata/script/resilgen_*.txtar") }

@@ -11,25 +11,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-)
 
-// resilgen returns the path of the command: this test binary by another name.
-func resilgen(t *testing.T) string {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(self)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "resilgen")
-	if err := os.WriteFile(path, content, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
+	"github.com/resilgo/resil/cmd/internal/script"
+)
 
 // module writes a module with n packages, each with two guards, and returns
 // its folder.
@@ -132,7 +116,7 @@ func equal(t *testing.T, what string, got, want map[string]string) {
 // TestSameBytesEverywhere generates the same module in different folders, time
 // zones, locales and with different numbers of processors.
 func TestSameBytesEverywhere(t *testing.T) {
-	bin := resilgen(t)
+	bin := script.Command("resilgen")
 	first := module(t, filepath.Join(t.TempDir(), "one"), 3)
 	mustRun(t, execution(t.Context(), bin, first))
 	want := generated(t, first)
@@ -148,7 +132,7 @@ func TestSameBytesEverywhere(t *testing.T) {
 
 // TestConcurrentRunsLeaveWholeFiles runs the command many times at once.
 func TestConcurrentRunsLeaveWholeFiles(t *testing.T) {
-	bin := resilgen(t)
+	bin := script.Command("resilgen")
 	dir := module(t, t.TempDir(), 4)
 	var group sync.WaitGroup
 	for range 8 {
@@ -171,7 +155,7 @@ func TestConcurrentRunsLeaveWholeFiles(t *testing.T) {
 // after longer and longer times: whenever that is, each file is the old one or
 // the new one. The next run makes all of them new and leaves nothing else.
 func TestKilledRunLeavesWholeFilesAndTheNextHeals(t *testing.T) {
-	bin := resilgen(t)
+	bin := script.Command("resilgen")
 	dir := module(t, t.TempDir(), 12)
 	start := time.Now()
 	mustRun(t, execution(t.Context(), bin, dir))
@@ -201,7 +185,7 @@ func TestKilledRunLeavesWholeFilesAndTheNextHeals(t *testing.T) {
 // TestClosedOutputIsAnError holds that a report that nobody can read is not
 // reported as done.
 func TestClosedOutputIsAnError(t *testing.T) {
-	bin := resilgen(t)
+	bin := script.Command("resilgen")
 	dir := module(t, t.TempDir(), 1)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
