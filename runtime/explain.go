@@ -44,7 +44,7 @@ func (s *call) rejected() *Error {
 	m := s.c.method
 	key := m.rejectionKey(s.arm.outcome)
 	at := &m.rejections[s.arm.outcome-OutcomeOpen]
-	if r := at.Load(); r != nil && r.key == key {
+	if r := at.Load(); r != nil && r.key == key && (s.arm.outcome != OutcomeRate || time.Now().Before(r.err.ex.RetryAt)) {
 		return r.err
 	}
 	e := newError(s.explain(), s.arm.reject, nil)
@@ -54,11 +54,12 @@ func (s *call) rejected() *Error {
 }
 
 // rejectionKey says for how long a rejection holds: while the level is the same
-// and, where the breaker rejects, its state. New policies forget them all.
+// and, where the breaker rejects, its state and its end. New policies forget
+// them all.
 func (m *Method) rejectionKey(o Outcome) uint64 {
 	key := m.sys.levelGen.Load()
 	if o == OutcomeOpen {
-		key += m.dep.breaker.Generation() << 32
+		key += m.dep.breaker.Generation()<<32 ^ uint64(m.dep.breaker.Until())
 	}
 	return key
 }
@@ -103,6 +104,8 @@ func (s *call) explain() Explanation {
 	switch {
 	case s.arm.outcome == OutcomeOpen:
 		ex.RetryAt = mono.Wall(max(m.dep.breaker.Until(), now), now)
+	case s.arm.outcome == OutcomeRate:
+		ex.RetryAt = mono.Wall(s.c.refillAt(now), now)
 	case s.arm.outcome == OutcomeShed:
 		ex.RetryAt = m.sys.recoveryAt()
 	case s.retryAt != 0:

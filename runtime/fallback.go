@@ -33,6 +33,11 @@ func (f *fallbackMark) has(g *Guard) bool {
 	return false
 }
 
+// quickShift is where Guard.falling says of which method a quick fallback is
+// under way: see shut. There is one at most, and only where no other one was
+// when it began.
+const quickShift = 32
+
 // mayFallBack reports whether the call may turn to its fallbacks: there are
 // some, the level allows them and the caller still waits.
 func (s *call) mayFallBack() bool {
@@ -80,17 +85,43 @@ func answered[T any](s *call, v T, err error, strategy Strategy, age time.Durati
 
 // with returns e with what a fallback said joined to its cause.
 func (e *Error) with(err error) *Error {
-	return newError(e.ex, e.sentinel, errors.Join(err, e.cause))
+	return newError(e.ex, e.sentinel, &unhelped{cause: e.cause, fallback: err})
+}
+
+// unhelped is the cause of a call for which a fallback did not answer either.
+type unhelped struct {
+	cause    error // nil when a policy rejected the call
+	fallback error
+}
+
+func (u *unhelped) Error() string {
+	if u.cause == nil {
+		return "fallback: " + u.fallback.Error()
+	}
+	return u.cause.Error() + "; fallback: " + u.fallback.Error()
+}
+
+func (u *unhelped) Unwrap() []error {
+	if u.cause == nil {
+		return []error{u.fallback}
+	}
+	return []error{u.cause, u.fallback}
 }
 
 // fallBackTo tries the i-th fallback, which is the n-th that calls a function.
 func fallBackTo[T any](s *call, i, n int, failure *Error, with *With[T]) (v T, age time.Duration, err error) {
 	f, m := &s.c.fallbacks[i], s.c.method
-	if running := m.falling[i].Add(1); running > int32(f.Limit) {
+	others := m.guard.falling.Add(1) - 1
+	nested := others != 0
+	running := m.falling[i].Add(1)
+	if i == 0 && others>>quickShift == m.quick>>quickShift {
+		running++ // the quick one, which is not counted there
+	}
+	if running > int32(f.Limit) {
+		m.guard.falling.Add(-1)
 		m.falling[i].Add(-1)
 		return v, 0, errFallbackFull
 	}
-	nested := m.guard.falling.Add(1) > 1
 	start := s.clockForSpan()
 	returned := false
 	defer func() {

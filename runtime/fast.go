@@ -192,8 +192,7 @@ func shut[T any](ctx context.Context, c *methodConf, do func(context.Context) (T
 	if !c.quick || with == nil || with.Fallback == nil {
 		return full(ctx, c, do, with)
 	}
-	if m.guard.falling.Add(1) > 1 {
-		m.guard.falling.Add(-1)
+	if !m.guard.falling.CompareAndSwap(0, m.quick) {
 		return full(ctx, c, do, with)
 	}
 	v, err = instead(ctx, m, e, with)
@@ -206,7 +205,7 @@ func shut[T any](ctx context.Context, c *methodConf, do func(context.Context) (T
 
 // instead runs the first function.
 func instead[T any](ctx context.Context, m *Method, e *Error, with *With[T]) (T, error) {
-	defer m.guard.falling.Add(-1)
+	defer m.guard.falling.Add(-m.quick)
 	return with.Fallback(ctx, 0, e)
 }
 

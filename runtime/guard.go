@@ -35,9 +35,11 @@ type Guard struct {
 	sys     *System
 	dep     *dependency
 	spec    GuardSpec
-	falling atomic.Int32 // fallbacks under way
+	falling atomic.Int64 // fallbacks under way, and above them the quick one among them: the sum of one and Method.quick
+	mildest atomic.Int32 // the highest rank of its methods
 	probe   atomic.Pointer[func(context.Context) error]
 	methods []*Method // guarded by sys.mu
+	made    int       // methods ever; guarded by sys.mu
 }
 
 // Method is one guarded method of a [Guard].
@@ -53,7 +55,8 @@ type Method struct {
 	kept   *staleAnswers  // nil without StrategyStale
 	stats  *methodCounter // nil until metrics are on; guarded by sys.mu, read through conf
 
-	falling    []atomic.Int32               // per fallback: how many run
+	falling    []atomic.Int32               // per fallback: how many run, but for a quick one
+	quick      int64                        // what a quick fallback of this method adds to guard.falling
 	rejections [5]atomic.Pointer[rejection] // by Outcome-OutcomeOpen
 }
 
@@ -175,6 +178,8 @@ func (g *Guard) method(spec MethodSpec) (*Method, error) {
 		spec.Levels = DefaultActions(spec.Kind, spec.Essential, spec.Fallbacks)
 	}
 	m := &Method{sys: g.sys, dep: g.dep, brk: g.dep.breaker, guard: g, spec: spec, falling: make([]atomic.Int32, len(spec.Fallbacks))}
+	g.made++
+	m.quick = int64(g.made)<<quickShift | 1
 	m.budget.fill()
 	for _, f := range spec.Fallbacks {
 		if f.Strategy == StrategyStale {

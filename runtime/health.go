@@ -32,6 +32,14 @@ func (c HealthConfig) or(d HealthConfig) HealthConfig {
 	return c
 }
 
+// validate returns every reason why checks could not run like this, joined.
+func (c HealthConfig) validate() error {
+	return health.Check{
+		Probe: func(context.Context) error { return nil },
+		Every: c.Every, Timeout: c.Timeout, Fall: c.Fall, Rise: c.Rise,
+	}.Validate()
+}
+
 // AddCheck adds a health check of a dependency, which need not be guarded yet.
 // It should ask the dependency itself, past its guard. Checks run between Start
 // and Close; one that panics, hangs or ends its goroutine has failed. Of

@@ -53,6 +53,7 @@ func (c *Config) prepare() error {
 			errs = append(errs, fmt.Errorf("a weight of %v is out of range; want 0 to 1e6", w))
 		}
 	}
+	errs = append(errs, c.Health.validate())
 	if c.CallerDeadline > DeadlineNeutral {
 		errs = append(errs, fmt.Errorf("unknown CallerDeadline %d", c.CallerDeadline))
 	}

@@ -262,7 +262,8 @@ const (
 	StrategyOutbox                     // store the write durably, replay it later
 )
 
-// String returns the strategy as directives and metrics spell it.
+// String returns the strategy as directives and metrics spell it; the zero
+// value gives "none".
 func (s Strategy) String() string {
 	switch s {
 	case StrategyCall:
@@ -273,6 +274,8 @@ func (s Strategy) String() string {
 		return "zero"
 	case StrategyOutbox:
 		return "outbox"
+	case 0:
+		return "none"
 	default:
 		return fmt.Sprintf("strategy(%d)", uint8(s))
 	}

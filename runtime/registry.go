@@ -27,7 +27,6 @@ type dependency struct {
 	lastPass atomic.Int64 // mono.Time of the last call that passed a level
 	down     atomic.Bool  // as the level engine knows it
 	checked  atomic.Bool  // it has a health check
-	mildest  atomic.Int32 // the highest rank of its methods
 	open     atomic.Int64 // the breaker's open period
 
 	// Guarded by sys.mu.
@@ -140,12 +139,16 @@ func (d *dependency) configure() {
 	d.breaker.Configure(breakerConfig(b, longest))
 	d.breaker.Disable(d.disabled)
 	d.shared.configure(d.spec.Bulkhead, d.spec.Rate)
-	var mildest int32
 	for _, m := range d.methods {
 		m.configure(o)
-		mildest = max(mildest, m.rank())
 	}
-	d.mildest.Store(mildest)
+	for _, g := range d.order {
+		var mildest int32
+		for _, m := range g.methods {
+			mildest = max(mildest, m.rank())
+		}
+		g.mildest.Store(mildest)
+	}
 	d.sys.defineLevel(d)
 }
 
@@ -267,12 +270,27 @@ func (c *methodConf) allowed(now mono.Time) bool {
 	return true
 }
 
+// refillAt returns when the rate limits let the next attempt start, if none does
+// before.
+func (c *methodConf) refillAt(now mono.Time) mono.Time {
+	at := now
+	for _, r := range c.rates {
+		if r == nil {
+			continue
+		}
+		if lacks := 1 - r.TokensAt(mono.At(now)); lacks > 0 {
+			at = max(at, now+mono.Time(lacks/float64(r.Limit())*float64(time.Second)))
+		}
+	}
+	return at
+}
+
 // passes reports whether a call of m may reach the client although the level
 // forbids it, so that no level can lock itself in: once per open period, while
-// the dependency is down, has no health check that would notice its return,
-// and m is the mildest kind of method it has.
+// the dependency is down, no health check runs that would notice its return,
+// and m is the mildest kind of method that its interface has.
 func (d *dependency) passes(m *Method) bool {
-	if !d.down.Load() || d.checked.Load() || m.rank() < d.mildest.Load() {
+	if !d.down.Load() || d.checked.Load() && d.sys.checking.Load() || m.rank() < m.guard.mildest.Load() {
 		return false
 	}
 	now := mono.Now()

@@ -89,6 +89,7 @@ type System struct {
 	injector Injector
 	store    Store
 	checks   *health.Scheduler
+	checking atomic.Bool // checks run: between Start and Close
 	events   events
 	deps     atomic.Pointer[[]*dependency] // as registered; only grows
 	index    sync.Map                      // name -> *dependency
@@ -144,11 +145,19 @@ func (s *System) Start(ctx context.Context) error {
 	}
 	if s.store != nil {
 		if err := s.store.Start(ctx, s.up); err != nil {
+			s.mu.Lock()
+			s.started = false // it may be tried again
+			s.mu.Unlock()
 			return fmt.Errorf("resil: start of the outbox: %w", err)
 		}
 	}
 	s.checks.Start()
-	s.live(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.checking.Store(true)
+		s.live(true)
+	}
 	return nil
 }
 
@@ -190,12 +199,14 @@ func (s *System) missing() error {
 
 // Close stops health checks, timers and replay, and waits until what they have
 // begun and the delivery of events have ended, or ctx is done. It is
-// idempotent. Guards go on working; levels then worsen and recover lazily. It
-// must not be called from a callback of the system.
+// idempotent. Guards go on working; levels then worsen and recover lazily. A
+// listener may call it, and is not waited for; a delivery of the outbox, which
+// would wait for itself, must not.
 func (s *System) Close(ctx context.Context) error {
 	s.mu.Lock()
 	first := !s.closed
 	s.closed = true
+	s.checking.Store(false)
 	s.mu.Unlock()
 	s.live(false)
 	var errs []error

@@ -112,8 +112,9 @@ var (
 type Breaker struct {
 	word  atomic.Uint64 // generation<<8 | flags
 	until atomic.Int64  // mono.Time of the end of the open period; valid while open
+	held  atomic.Int64  // mono.Time of the end of what is forced; 0 = nothing is
 	win   atomic.Pointer[window]
-	_     [40]byte // the words above are read by every call, those below written by some
+	_     [32]byte // the words above are read by every call, those below written by some
 
 	onChange func(Change)
 

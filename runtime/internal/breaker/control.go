@@ -41,9 +41,19 @@ func (b *Breaker) Status() Status {
 	return s
 }
 
-// Until returns the end of the current open period; it has no meaning unless
-// the breaker is open.
-func (b *Breaker) Until() mono.Time { return mono.Time(b.until.Load()) }
+// Until returns the end of the current open period, or of what is forced; it
+// has no meaning unless the breaker is open.
+func (b *Breaker) Until() mono.Time {
+	until, held := mono.Time(b.until.Load()), mono.Time(b.held.Load())
+	switch {
+	case held == 0:
+		return until
+	case State(b.word.Load()&stateMask) == Open:
+		return max(held, until)
+	default:
+		return held
+	}
+}
 
 // Generation returns a number that changes with every change of state.
 func (b *Breaker) Generation() uint64 { return b.word.Load() >> genShift }
@@ -75,8 +85,10 @@ func (b *Breaker) Force(f *Forced) {
 	defer b.mu.Unlock()
 	b.forced = f
 	reason := "no longer forced"
+	b.held.Store(0)
 	if f != nil {
 		reason = "forced: " + f.Reason
+		b.held.Store(int64(f.Until))
 	}
 	b.publish()
 	b.show(reason)
@@ -97,6 +109,7 @@ func (b *Breaker) Expire(now mono.Time) mono.Time {
 func (b *Breaker) expire(now mono.Time) {
 	if b.forced != nil && now >= b.forced.Until {
 		b.forced = nil
+		b.held.Store(0)
 		b.publish()
 		b.show("no longer forced")
 	}
