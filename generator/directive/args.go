@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	resil "github.com/resilgo/resil/runtime"
 )
 
 // args reads the arguments of one directive and collects what is wrong.
@@ -80,6 +82,10 @@ func (a *args) split() bool {
 				a.addf(arg.Pos, arg.End, "%s has no key before =; write key=value without blanks", show(raw.Arg))
 				return false
 			}
+			if bare := strings.Trim(value, "\"'`"); bare != value {
+				a.addf(arg.Pos, arg.End, "%s has quotes inside; write %s=%s, or quote the whole argument", show(raw.Arg), show(key), show(bare))
+				return false
+			}
 		}
 		a.list = append(a.list, arg)
 	}
@@ -122,7 +128,7 @@ func (a *args) checkKeys() {
 		known := a.doc.key(arg.Key)
 		switch {
 		case known == nil:
-			a.addf(arg.Pos, arg.End, "unknown key %s of %s; %s", show(arg.Key), a.doc.Verb, a.suggestKey(arg.Key))
+			a.addf(arg.Pos, arg.End, "unknown key %s of %s; %s", show(arg.Key), a.doc.Verb, a.suggestKey(arg))
 		case seen[arg.Key]:
 			a.argf(arg, "%s= is given twice; keep one", arg.Key)
 		case arg.Value == "":
@@ -133,9 +139,22 @@ func (a *args) checkKeys() {
 }
 
 // suggestKey tells what an unknown key may have meant: a key of this verb, a
-// key of another, or a directive of its own.
-func (a *args) suggestKey(key string) string {
-	if near := Nearest(key, trimAll(a.doc.keyNames())); near != "" {
+// bare word of it, a key of another, or a directive of its own. What it finds
+// in this verb is then not missing any more.
+func (a *args) suggestKey(arg Arg) string {
+	key := arg.Key
+	for _, k := range a.doc.Keys {
+		if k.Word != "" && strings.EqualFold(k.Word, key) {
+			a.bad[""] = true
+			return fmt.Sprintf("write %s %s, without %s=", a.doc.Verb, show(arg.Value), key)
+		}
+	}
+	near := similar(key, trimAll(a.doc.keyNames()))
+	if other := alsoCalled[a.doc.Verb][strings.ToLower(key)]; other != "" {
+		near = other
+	}
+	if near != "" {
+		a.bad[near] = true
 		return "did you mean " + near + "?"
 	}
 	if v := lookup(Verb(key)); v != nil && v.Verb != a.doc.Verb {
@@ -177,10 +196,48 @@ func (a *args) words(n int) []Arg {
 }
 
 func (a *args) suggestWord(word string) string {
-	if k := a.doc.key(word); k != nil {
+	switch k := a.doc.key(word); {
+	case k != nil:
 		return fmt.Sprintf("write %s without blanks", k.Example)
+	case strings.HasPrefix(word, "//"):
+		return "nothing may follow a directive on its line; put the comment on another"
+	}
+	if key := a.keyFor(word); key != "" {
+		a.bad[key] = true // it is not missing any more
+		return fmt.Sprintf("write %s=%s", key, show(word))
 	}
 	return "want " + a.doc.Usage
+}
+
+// keyFor returns the key that a bare word is a value of, "" if it could be one
+// of several or of none.
+func (a *args) keyFor(word string) string {
+	key := ""
+	switch a.doc.Verb {
+	case VerbGuard:
+		if _, err := resil.ParseCriticality(word); err == nil {
+			key = "criticality"
+		} else if _, err := resil.ParseLevel(word); err == nil {
+			key = "down"
+		}
+	case VerbBreaker, VerbRetry, VerbBulkhead:
+		if isDigits(word) {
+			key = map[Verb]string{VerbBreaker: "failures", VerbRetry: "attempts", VerbBulkhead: "max"}[a.doc.Verb]
+		}
+	case VerbTimeout, VerbHedge:
+		if _, err := time.ParseDuration(word); err == nil {
+			key = map[Verb]string{VerbTimeout: "total", VerbHedge: "after"}[a.doc.Verb]
+		}
+	case VerbRate:
+		if isDigits(word) {
+			key = "burst"
+		}
+	default: // the others have keys that take the same values, or none
+	}
+	if _, given := a.find(key); given {
+		return ""
+	}
+	return key
 }
 
 // value returns the argument of a key that is worth reading.
@@ -285,7 +342,7 @@ func (a *args) duration(key string) time.Duration {
 
 func (a *args) durationOf(arg Arg, text string) time.Duration {
 	d, ok := a.anyDuration(arg, text)
-	if ok && d <= 0 {
+	if ok && (d <= 0 || d > resil.MaxDuration) {
 		a.argf(arg, "%s is out of range; want %s", arg.written(), a.rangeOf(arg))
 		return 0
 	}

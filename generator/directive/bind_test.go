@@ -49,6 +49,14 @@ type (
 	}
 )
 `, []string{"guard interface A", "guard interface B"}},
+		{"a method in two lines of a verb", `
+//resil:guard a
+//resil:read Get,H*
+//resil:read List,Get
+//resil:write Put
+//resil:plain H* no calls
+type A interface{ Get() error }
+`, []string{"guard interface A", "read interface A", "read interface A", "write interface A", "plain interface A", "5:19: Get is in two read lines of A; keep one"}},
 		{"above a group", `
 //resil:guard a
 type (

@@ -15,7 +15,7 @@ func Help(verb string) (string, error) {
 	verb = strings.TrimPrefix(verb, Prefix)
 	doc := lookup(Verb(verb))
 	if doc == nil {
-		return "", fmt.Errorf("unknown directive %s; %s", show(verb), didYouMean(verb, verbNames()))
+		return "", fmt.Errorf("unknown directive %s; %s", show(verb), didYouMeanVerb(verb))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%s\n\n%s\nPut it %s.\n", Prefix, doc.Usage, doc.Summary, doc.where())

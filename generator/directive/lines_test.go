@@ -29,6 +29,15 @@ func TestLinesOnAnInterface(t *testing.T) {
 		{"//resil:guard $(rm)", []string{"15: $(rm) is no name for a dependency; want lower-case letters, digits, - _ and . , starting with a letter"}},
 		{"//resil:guard " + strings.Repeat("a", 200_000), []string{"15: the name " + strings.Repeat("a", 60) + "… is 200000 characters long; want at most 100"}},
 
+		{"//resil:guard a crit=high", []string{"17: unknown key crit of guard; did you mean criticality?"}},
+		{"//resil:guard a level=limited", []string{"17: unknown key level of guard; did you mean down?"}},
+		{"//resil:guard a high", []string{"17: unexpected high; write criticality=high"}},
+		{"//resil:guard a limited", []string{"17: unexpected limited; write down=limited"}},
+		{"//resil:guard a criticality=high low", []string{"34: unexpected low; want guard NAME [criticality=critical|high|medium|low] [down=LEVEL]"}},
+		{"//resil:guard name=a", []string{"15: unknown key name of guard; write guard a, without name="}},
+		{`//resil:guard a criticality="high"`, []string{`17: criticality="high" has quotes inside; write criticality=high, or quote the whole argument`}},
+		{"//resil:guard a // our database", []string{"17: unexpected //; nothing may follow a directive on its line; put the comment on another"}},
+
 		// breaker
 		{"//resil:breaker failures=5 ratio=0.5 min=20 window=10s slow=2s slowratio=0.5 open=30s probes=2/3", nil},
 		{"//resil:breaker", []string{"1: breaker states nothing, and a guard has one by itself; write //resil:breaker failures=5 or remove the line"}},
@@ -53,7 +62,7 @@ func TestLinesOnAnInterface(t *testing.T) {
 		{"//resil:breaker open=30", []string{"17: open=30 has no unit; write open=30s"}},
 		{"//resil:breaker open=0s", []string{"17: open=0s is out of range; want more than 0s, at most 24h"}},
 		{"//resil:breaker open=-3s", []string{"17: open=-3s is out of range; want more than 0s, at most 24h"}},
-		{"//resil:breaker open=25h", []string{"17: open=25h0m0s is out of range; want more than 0s and at most 24h0m0s"}},
+		{"//resil:breaker open=25h", []string{"17: open=25h is out of range; want more than 0s, at most 24h"}},
 		{"//resil:breaker open=99999999999h", []string{"17: open=99999999999h is out of range; want more than 0s, at most 24h"}},
 		{"//resil:breaker open=3sec", []string{"17: open=3sec is not a duration; write open=30s, with a unit of ns, us, ms, s, m or h"}},
 		{"//resil:breaker probes=3", []string{"17: probes=3 is not N/M; write probes=2/3"}},
@@ -64,6 +73,9 @@ func TestLinesOnAnInterface(t *testing.T) {
 		{"//resil:breaker failure=3", []string{"17: unknown key failure of breaker; did you mean failures?"}},
 		{"//resil:breaker opne=3s zork=1", []string{"17: unknown key opne of breaker; did you mean open?", "25: unknown key zork of breaker; want failures=, ratio=, min=, window=, slow=, slowratio=, open= or probes="}},
 
+		{"//resil:breaker 5", []string{"17: unexpected 5; write failures=5"}},
+		{"//resil:breaker threshold=5", []string{"17: unknown key threshold of breaker; did you mean failures?"}},
+
 		// timeout
 		{"//resil:timeout 2s", nil},
 		{"//resil:timeout 1m30s total=2h", nil},
@@ -72,23 +84,33 @@ func TestLinesOnAnInterface(t *testing.T) {
 		{"//resil:timeout 2", []string{"17: 2 has no unit; write 2s"}},
 		{"//resil:timeout 0s", []string{"17: 0s is out of range; want more than 0s, at most 24h"}},
 		{"//resil:timeout 3s total=2s", []string{"20: total=2s is shorter than one attempt of 3s; want total >= timeout"}},
-		{"//resil:timeout 2s 3s", []string{"20: unexpected 3s; want timeout DURATION [total=DURATION]"}},
+		{"//resil:timeout 2s 3s", []string{"20: unexpected 3s; write total=3s"}},
 
 		// retry
 		{"//resil:retry attempts=3 backoff=50ms..2s budget=0.2", nil},
 		{"//resil:retry attempts=1", nil},
 		{"//resil:retry", []string{"1: retry has no attempts=; write //resil:retry attempts=3"}},
-		{"//resil:retry 3", []string{"15: unexpected 3; want retry attempts=N [backoff=DURATION..DURATION] [budget=SHARE]", "1: retry has no attempts=; write //resil:retry attempts=3"}},
+		{"//resil:retry 3", []string{"15: unexpected 3; write attempts=3"}},
 		{"//resil:retry attempts=101", []string{"15: attempts=101 is out of range; want 1 to 100, the first call included"}},
 		{"//resil:retry attempts=3 backoff=1s", []string{"26: backoff=1s is not a range; write backoff=50ms..2s"}},
 		{"//resil:retry attempts=3 backoff=2s..1s", []string{"26: backoff=2s..1s runs backwards; want the shorter wait first"}},
 		{"//resil:retry attempts=3 backoff=50..2s", []string{"26: backoff=50..2s has no unit; write backoff=50s"}},
 		{"//resil:retry attempts=3 budget=2", []string{"26: budget=2 is out of range; want more than 0, at most 1"}},
 
+		{"//resil:retry attempt=3", []string{"15: unknown key attempt of retry; did you mean attempts?"}},
+		{"//resil:retry retries=3 jitter=full", []string{"15: unknown key retries of retry; did you mean attempts?", "25: unknown key jitter of retry; want attempts=, backoff= or budget="}},
+		{"//resil:retry attempts=3 backoff=50ms...2s", []string{"26: backoff=50ms...2s is not a range; write backoff=50ms..2s"}},
+		{"//resil:retry attempts=3 backoff=50ms..25h", []string{"26: backoff=50ms..25h is out of range; want more than 0s, at most 24h, shorter first"}},
+
 		// bulkhead, rate, hedge
+		{"//resil:bulkhead 20", []string{"18: unexpected 20; write max=20"}},
+		{"//resil:bulkhead max=20 wait=25h", []string{"25: wait=25h is out of range; want 0s to 24h"}},
+		{"//resil:rate 5/sec", []string{"14: rate 5/sec has no period sec; write 5/s"}},
+		{"//resil:rate 5/M", []string{"14: rate 5/M has no period M; write 5/m"}},
+		{"//resil:hedge 200ms", []string{"15: unexpected 200ms; write after=200ms"}},
 		{"//resil:bulkhead max=20 wait=0s", nil},
 		{"//resil:bulkhead wait=1s", []string{"1: bulkhead has no max=; write //resil:bulkhead max=20"}},
-		{"//resil:bulkhead max=-1 wait=-1s", []string{"18: max=-1 is out of range; want 1 to 1000000", "25: wait=-1s is out of range; want 0s to 24h0m0s"}},
+		{"//resil:bulkhead max=-1 wait=-1s", []string{"18: max=-1 is out of range; want 1 to 1000000", "25: wait=-1s is out of range; want 0s to 24h"}},
 		{"//resil:rate 50/s burst=10", nil},
 		{"//resil:rate 3/h", nil},
 		{"//resil:rate", []string{"1: rate has no N/s; write //resil:rate 50/s"}},
@@ -107,7 +129,7 @@ func TestLinesOnAnInterface(t *testing.T) {
 		{"//resil:errors ignore=ErrA,ErrA", []string{"28: ErrA is listed twice; keep one"}},
 		{"//resil:errors ignore=ErrA failure=ErrA", []string{"36: ErrA is both ignored and a failure; keep one"}},
 		{"//resil:errors ignore=*ErrA,pkg/ErrB,.ErrC,a/../b.C", []string{
-			"23: *ErrA names nothing in Go; write Name, pkg.Name or full/import/path.Name", "29: pkg/ErrB names nothing in Go; write Name, pkg.Name or full/import/path.Name",
+			"23: *ErrA names nothing in Go; write ErrA: the type or value alone", "29: pkg/ErrB names nothing in Go; write Name, pkg.Name or full/import/path.Name",
 			"38: .ErrC names nothing in Go; write Name, pkg.Name or full/import/path.Name", "44: a/../b.C names nothing in Go; write Name, pkg.Name or full/import/path.Name",
 		}},
 
@@ -132,7 +154,7 @@ func TestLinesOnAnInterface(t *testing.T) {
 		{"//resil:fallback stale=10m call=F shared", []string{"28: second strategy call=F on one line; write a line for each, in the order to try them", "35: shared belongs to stale=; remove it"}},
 		{"//resil:fallback zero max=5", []string{"23: max= belongs to stale=; remove it"}},
 		{"//resil:fallback zero limit=0", []string{"23: limit=0 is out of range; want 1 to 1000000"}},
-		{"//resil:fallback call=`x", []string{"23: `x names nothing in Go; write Name, pkg.Name or full/import/path.Name"}},
+		{"//resil:fallback call=`x", []string{"18: call=`x has quotes inside; write call=x, or quote the whole argument"}},
 		{"//resil:fallback \"call=last known", []string{"18: quoting of \"call=last known is broken; quote a whole argument, as in \"key=some value\""}},
 		{"//resil:fallback zero \"limit=5\"x", []string{"23: quoting of \"limit=5\"x is broken; quote a whole argument, as in \"key=some value\""}},
 
@@ -154,14 +176,19 @@ func TestLinesOnAnInterface(t *testing.T) {
 		{"//resil:read Get, Set", []string{"14: the list Get, has an empty entry; write a,b without blanks", "19: unexpected Set; write one list without blanks, a,b"}},
 		{"//resil:read Get,Get", []string{"18: Get is listed twice; keep one"}},
 		{"//resil:read G[a-z]", []string{"14: G[a-z] names no method; write a name, or a glob with * and ?"}},
-		{"//resil:read methods=Get", []string{"14: unknown key methods of read; want read [METHODS]", "1: read on an interface does not say which methods; write //resil:read Get,List*"}},
+		{"//resil:read methods=Get", []string{"14: unknown key methods of read; write read Get, without methods="}},
+		{"//resil:health", []string{"1: health on an interface does not say which methods; write //resil:health Ping"}},
 		{"//resil:plain Pipeline,TxPipeline not calls, \"they\" build", nil},
 		{"//resil:plain", []string{"1: plain on an interface does not say which methods and why; write //resil:plain Pipeline,TxPipeline no calls"}},
 		{"//resil:plain Pipeline", []string{"1: plain gives no reason; say why on the same line"}},
 
 		// verbs and places
 		{"//resil:gaurd x", []string{"9: unknown directive gaurd; did you mean guard?"}},
-		{"//resil:circuitbreaker x", []string{"9: unknown directive circuitbreaker; want guard, breaker, timeout, retry, bulkhead, rate, hedge, errors, fallback, degrade, read, write, idempotent, essential, health, plain, guarded or outbound"}},
+		{"//resil:circuitbreaker x", []string{"9: unknown directive circuitbreaker; did you mean breaker?"}},
+		{"//resil:retries attempts=2", []string{"9: unknown directive retries; did you mean retry?"}},
+		{"//resil:ratelimit 5/s", []string{"9: unknown directive ratelimit; did you mean rate?"}},
+		{"//resil:throttle 5/s", []string{"9: unknown directive throttle; did you mean rate?"}},
+		{"//resil:zork x", []string{"9: unknown directive zork; want guard, breaker, timeout, retry, bulkhead, rate, hedge, errors, fallback, degrade, read, write, idempotent, essential, health, plain, guarded or outbound"}},
 		{"//resil:guarded by the sidecar", []string{"1: guarded on an interface; put it in the doc comment of a function, or on or right above a line of code"}},
 		{"//resil:outbound x", []string{"1: outbound on an interface; put it in the doc comment of a function, or on or right above a line of code"}},
 	} {
@@ -245,6 +272,9 @@ func TestNearMisses(t *testing.T) {
 		{"//resilgen:guard x", "3:1: //resilgen:guard" + ignored},
 		{"/*resil:guard x*/", "3:1: /*resil:guard" + ignored},
 		{"/* resil:guard x */", "3:1: /* resil:guard" + ignored},
+		{"//reisl:guard x", "3:1: //reisl:guard is not a directive of any tool and is ignored; did you mean //resil:guard?"},
+		{"//resl:guard", "3:1: //resl:guard is not a directive of any tool and is ignored; did you mean //resil:guard?"},
+		{"//Resill:guard x", "3:1: //Resill:guard is not a directive of any tool and is ignored; did you mean //resil:guard?"},
 		{"//resil:", "3:1: //resil: is not a directive; write //resil:VERB with one of " + strings.Join(verbNames(), ", ")},
 		{"//resil:!", "3:1: //resil:! is not a directive; write //resil:VERB with one of " + strings.Join(verbNames(), ", ")},
 	} {
@@ -268,6 +298,9 @@ func TestProseAndOtherDirectivesAreLeftAlone(t *testing.T) {
 		"// The resil:guard comment is explained elsewhere.",
 		"//go:generate go tool resilgen",
 		"//resilience:guard x",
+		"//redis:read x",
+		"//resl:zork x",
+		"//nolint:errcheck",
 		"// resil guard is two words",
 		"// Write `//resil:guard NAME`.",
 	} {

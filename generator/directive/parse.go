@@ -72,6 +72,7 @@ func doubled(all []*Directive) []Problem {
 		pos  token.Pos
 	}
 	first := map[place]*Directive{}
+	listed := map[place]map[string]bool{} // patterns of the lines of a verb
 	last := map[place]Fallback{}
 	var out []Problem
 	for _, d := range all {
@@ -81,6 +82,18 @@ func doubled(all []*Directive) []Problem {
 				out = append(out, problem)
 			}
 			last[p] = f
+		}
+		if mark, ok := d.Value.(Mark); ok && mark.Patterns != nil {
+			if listed[p] == nil {
+				listed[p] = map[string]bool{}
+			}
+			for _, pattern := range mark.Patterns {
+				if listed[p][pattern.Text] {
+					out = append(out, Problem{pattern.Pos, pattern.Pos + token.Pos(len(pattern.Text)), fmt.Sprintf(
+						"%s is in two %s lines of %s; keep one", pattern.Text, d.Verb, d.Target.describe())})
+				}
+				listed[p][pattern.Text] = true
+			}
 		}
 		if repeatable(d) {
 			continue

@@ -20,7 +20,7 @@ var exact = regexp.MustCompile(`^//resil:`)
 // neither.
 func recognise(c *ast.Comment) (*ast.Directive, *Problem) {
 	if !mayConcernUs(c.Text) {
-		return nil, nil
+		return nil, misspelt(c)
 	}
 	if d, ok := ast.ParseDirective(c.Slash, c.Text); ok {
 		if d.Tool == "resil" {
@@ -42,7 +42,23 @@ func recognise(c *ast.Comment) (*ast.Directive, *Problem) {
 		return nil, &Problem{c.Slash, c.Slash + token.Pos(len(text)), fmt.Sprintf(
 			"%s is not a directive; write %sVERB with one of %s", show(start(text)), Prefix, strings.Join(verbNames(), ", "))}
 	}
-	return nil, nil
+	return nil, misspelt(c)
+}
+
+// misspelt finds a directive of a tool that nobody has, such as //reisl:guard.
+// Only one mistake counts: //redis:read may well be somebody else's.
+func misspelt(c *ast.Comment) *Problem {
+	colon := strings.IndexByte(c.Text[:min(len(c.Text), 9)], ':') // "//" and at most six letters
+	if colon < 6 || c.Text[1] != '/' {
+		return nil
+	}
+	verb, _, _ := strings.Cut(c.Text[colon+1:], " ")
+	if verb = strings.TrimRight(verb, "\t\r"); !isVerb(verb) || distance(strings.ToLower(c.Text[2:colon]), "resil") > 1 {
+		return nil
+	}
+	text, _, _ := strings.Cut(c.Text, "\n")
+	return &Problem{c.Slash, c.Slash + token.Pos(len(text)), fmt.Sprintf(
+		"%s is not a directive of any tool and is ignored; did you mean %s%s?", show(text[:colon+1]+verb), Prefix, verb)}
 }
 
 // mayConcernUs is a cheap filter in front of the real questions.

@@ -107,12 +107,48 @@ func distance(a, b string) int {
 	return rows[len(x)][len(y)]
 }
 
+// similar returns the candidate that s stands for: a misspelling, a part of it
+// such as crit, or something built around it such as circuitbreaker. "" if
+// there is none.
+func similar(s string, candidates []string) string {
+	if near := Nearest(s, candidates); near != "" || len(s) < 3 || len(s) > 40 {
+		return near
+	}
+	s = strings.ToLower(s)
+	best, bestAt := "", 0
+	for _, c := range candidates {
+		stem := 0 // letters in common at the start
+		for stem < min(len(s), len(c)) && s[stem] == c[stem] {
+			stem++
+		}
+		at := 0
+		switch {
+		case stem == len(s), len(c) >= 4 && strings.Contains(s, c):
+			at = len(c)
+		case stem >= 4 && len(s)-stem <= 4 && len(c)-stem <= 4: // retries, hedging
+			at = stem
+		}
+		if at > bestAt {
+			best, bestAt = c, at
+		}
+	}
+	return best
+}
+
 // didYouMean ends a message about an unknown word.
 func didYouMean(word string, candidates []string) string {
-	if near := Nearest(word, candidates); near != "" {
+	if near := similar(word, candidates); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return "want " + orList(candidates)
+}
+
+// didYouMeanVerb is didYouMean for verbs.
+func didYouMeanVerb(word string) string {
+	if verb := alsoCalledVerb[strings.ToLower(word)]; verb != "" {
+		return "did you mean " + string(verb) + "?"
+	}
+	return didYouMean(word, verbNames())
 }
 
 // orList joins words as "a, b or c".

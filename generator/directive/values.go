@@ -18,7 +18,7 @@ func parseDirective(d ast.Directive, text string, b binding) (*Directive, []Prob
 	doc := lookup(Verb(d.Name))
 	if doc == nil {
 		return nil, []Problem{{verbPos, verbPos + token.Pos(len(d.Name)), fmt.Sprintf(
-			"unknown directive %s; %s", show(d.Name), didYouMean(d.Name, verbNames()))}}
+			"unknown directive %s; %s", show(d.Name), didYouMeanVerb(d.Name))}}
 	}
 	target, problem := bind(doc, d, b)
 	a := &args{doc: doc, d: &d, kind: target.Kind, bad: map[string]bool{}}
@@ -228,7 +228,7 @@ func (a *args) backoff() (base, top time.Duration) {
 		return 0, 0
 	}
 	from, to, ok := strings.Cut(arg.Value, "..")
-	if !ok {
+	if !ok || strings.HasPrefix(to, ".") {
 		a.argf(arg, "%s is not a range; write %s", arg.written(), a.example(arg))
 		return 0, 0
 	}
@@ -243,6 +243,10 @@ func (a *args) bulkhead() Value {
 	}
 	if arg, ok := a.value("wait"); ok {
 		b.Wait, _ = a.anyDuration(arg, arg.Value) // 0s is a value here
+		if b.Wait < 0 || b.Wait > resil.MaxDuration {
+			a.argf(arg, "%s is out of range; want %s", arg.written(), a.rangeOf(arg))
+			b.Wait = 0
+		}
 	}
 	a.validate(b.Validate())
 	return Bulkhead{b}
@@ -264,7 +268,11 @@ func (a *args) rate() Value {
 	case "h":
 		r.Per = time.Hour
 	default:
-		a.argf(words[0], "rate %s has no period; write N/s, N/m or N/h, as in 50/s", show(words[0].Value))
+		if short := strings.ToLower(per[:min(1, len(per))]); isDigits(n) && strings.Contains("smh", short) && short != "" {
+			a.argf(words[0], "rate %s has no period %s; write %s/%s", show(words[0].Value), show(per), show(n), short)
+		} else {
+			a.argf(words[0], "rate %s has no period; write N/s, N/m or N/h, as in 50/s", show(words[0].Value))
+		}
 		a.bad[""] = true
 		return nil
 	}
@@ -325,7 +333,11 @@ func (a *args) ref(e element) *Ref {
 		ref.Path, ref.Name = e.text[:slash+dot], e.text[slash+dot+1:]
 	}
 	if !isIdent(ref.Name) || (dot >= 0 && !isPath(ref.Path)) || (dot < 0 && slash > 0) {
-		a.addf(e.pos, e.end, "%s names nothing in Go; write Name, pkg.Name or full/import/path.Name", show(e.text))
+		want := "Name, pkg.Name or full/import/path.Name"
+		if bare := strings.TrimSuffix(strings.TrimLeft(e.text, "*&"), "{}"); bare != e.text {
+			want = show(bare) + ": the type or value alone"
+		}
+		a.addf(e.pos, e.end, "%s names nothing in Go; write %s", show(e.text), want)
 		return nil
 	}
 	return ref

@@ -89,6 +89,12 @@ var patternKey = KeyDoc{
 	Example: "Get,List*",
 }
 
+// probeKey is the argument of health on an interface.
+var probeKey = KeyDoc{
+	Word: "METHOD", Value: "NAME", Range: "the name of a method of the interface, embedded ones included", Example: "Ping",
+	Text: "On an interface only: the method that is the probe.",
+}
+
 var limitKey = KeyDoc{
 	Key: "limit", Value: "N", Range: countRange, Default: "100", Example: "limit=100",
 	Text: "Fallbacks of a method that run at once. Above it the caller gets the original error, so that an outage does not become a stampede on what stands in.",
@@ -439,7 +445,7 @@ type Items interface {
 		Verb: VerbHealth, Usage: "health [METHOD]", On: onBoth,
 		Summary: "The method is the probe of the dependency.",
 		Text:    "It takes a context, returns an error and nothing else matters. The runtime calls it every 5 s, past the breaker. One per interface. METHOD stands on an interface, nothing on a method.",
-		Keys:    []KeyDoc{patternKey},
+		Keys:    []KeyDoc{probeKey},
 		Example: `import "context"
 
 //resil:guard items
@@ -504,3 +510,22 @@ func Send(message []byte) error { return nil }
 }
 
 const actionRange = "call, once, stale, fallback, shed"
+
+// alsoCalled holds what other tools call a key, for messages.
+var alsoCalled = map[Verb]map[string]string{
+	VerbGuard:    {"level": "down", "importance": "criticality", "priority": "criticality"},
+	VerbBreaker:  {"threshold": "failures", "errors": "failures", "halfopen": "probes", "interval": "window", "cooldown": "open", "reset": "open"},
+	VerbTimeout:  {"max": "total", "overall": "total", "deadline": "total"},
+	VerbRetry:    {"retries": "attempts", "tries": "attempts", "max": "attempts", "times": "attempts", "delay": "backoff", "wait": "backoff"},
+	VerbBulkhead: {"limit": "max", "size": "max", "concurrency": "max", "queue": "wait", "timeout": "wait"},
+	VerbRate:     {"size": "burst", "max": "burst"},
+	VerbHedge:    {"delay": "after", "wait": "after", "attempts": "max"},
+	VerbErrors:   {"success": "ignore", "answer": "ignore", "fail": "failure"},
+	VerbFallback: {"ttl": "stale", "cache": "stale", "func": "call", "function": "call", "size": "max", "concurrency": "limit"},
+}
+
+// alsoCalledVerb holds what other tools call a verb, for messages.
+var alsoCalledVerb = map[string]Verb{
+	"dependency": VerbGuard, "circuit": VerbBreaker, "deadline": VerbTimeout, "concurrency": VerbBulkhead, "semaphore": VerbBulkhead,
+	"limit": VerbRate, "throttle": VerbRate, "cache": VerbFallback, "level": VerbDegrade, "probe": VerbHealth, "ping": VerbHealth, "skip": VerbPlain,
+}
