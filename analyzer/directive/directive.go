@@ -45,17 +45,17 @@ func Check(u *finding.Unit) []finding.Finding {
 // against each other. The packages share the file set; those with a problem of
 // their own are best left out.
 func Contradictions(fset *token.FileSet, pkgs []*model.Package) []finding.Finding {
-	inside := make(map[model.Problem]bool) // what Check reports
+	inside := make(map[token.Pos]bool) // what Check reports
 	for _, p := range pkgs {
 		_, problems := model.Merge([]*model.Package{p})
 		for _, problem := range problems {
-			inside[problem] = true
+			inside[problem.Pos] = true
 		}
 	}
 	_, problems := model.Merge(pkgs)
 	var findings []finding.Finding
 	for _, problem := range problems {
-		if !inside[problem] {
+		if !inside[problem.Pos] {
 			findings = append(findings, at(fset, packageOf(fset, pkgs, problem.Pos), problem))
 		}
 	}

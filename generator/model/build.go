@@ -17,7 +17,7 @@ import (
 // go/types has checked, however broken its source.
 func Build(in Input) *Result {
 	b := &builder{in: in, pkg: in.Pkg, taken: map[string]*Interface{}}
-	b.out.Package = &Package{Path: in.Pkg.Path(), Name: in.Pkg.Name(), Types: in.Pkg}
+	b.out.Package = &Package{Path: in.Pkg.Path(), Name: in.Pkg.Name(), Types: in.Pkg, fset: in.Fset}
 	for _, syntax := range in.Files {
 		b.file(syntax)
 	}

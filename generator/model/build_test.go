@@ -458,10 +458,10 @@ type D interface{ Get() error }
 		t.Errorf("dependency %+v", db)
 	}
 	got := strings.Join(lines(problems), "\n")
-	wantProblems := `c.go:3:18: guard criticality=low of dependency db contradicts criticality=high of a.A, b.B; state it once, or the same in both
-c.go:4:17: breaker failures=4 of dependency db contradicts failures=3 of a.A, b.B; state it once, or the same in both
-c.go:4:37: breaker probes=2/2 of dependency db contradicts probes=1/2 of a.A, b.B; state it once, or the same in both
-c.go:6:14: rate 6/m of dependency db contradicts 5/s of a.A, b.B; state it once, or the same in both`
+	wantProblems := `c.go:3:18: guard criticality=low of dependency db contradicts criticality=high of example.com/a.A at a.go:3; state it once, or the same in both
+c.go:4:17: breaker failures=4 of dependency db contradicts failures=3 of example.com/a.A at a.go:4; state it once, or the same in both
+c.go:4:37: breaker probes=2/2 of dependency db contradicts probes=1/2 of example.com/b.B at b.go:6; state it once, or the same in both
+c.go:6:14: rate 6/m of dependency db contradicts 5/s of example.com/b.B at b.go:7; state it once, or the same in both`
 	if got != wantProblems {
 		t.Errorf("problems\n%s\nwant\n%s", got, wantProblems)
 	}

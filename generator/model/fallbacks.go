@@ -242,10 +242,31 @@ func (s *scope) key(m *Method, fn *types.Func) *refusal {
 		return refusef(s.wantKey(m), "%s is %s", fn.Name(), s.show(sig))
 	}
 	result := sig.Results().At(0).Type()
-	if !types.Comparable(result) || types.IsInterface(result) && !isTypeParam(result) {
+	if !types.Comparable(result) || mayPanic(result) {
 		return refusef(s.wantKey(m), "%s returns %s, which need not be comparable", fn.Name(), s.typeName(result))
 	}
 	return nil
+}
+
+// mayPanic reports whether comparing two values of a comparable type can fail
+// at run time: what an interface holds need not be comparable.
+func mayPanic(t types.Type) bool {
+	if isTypeParam(t) {
+		return false // its type argument is comparable
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Interface:
+		return true
+	case *types.Array:
+		return mayPanic(u.Elem())
+	case *types.Struct:
+		for f := range u.Fields() {
+			if mayPanic(f.Type()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // wantKey is the remedy for a wrong key function.

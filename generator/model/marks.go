@@ -207,19 +207,19 @@ func (s *scope) plain(m *Method, said []marking) bool {
 // kind decides between read and write.
 func (s *scope) kind(m *Method, said []marking) {
 	var best marking
+	isKind := func(k marking) bool { return k.line.Verb == directive.VerbRead || k.line.Verb == directive.VerbWrite }
 	for _, k := range said {
-		if k.line.Verb != directive.VerbRead && k.line.Verb != directive.VerbWrite {
-			continue
-		}
-		if k.rank == best.rank && k.line.Verb != best.line.Verb {
-			s.b.problemf(k.pos, k.end, "%s.%s is marked both read and write; name it in one of them", s.i.Name, m.Name)
-		}
-		if k.rank > best.rank {
+		if isKind(k) && k.rank > best.rank {
 			best = k
 		}
 	}
 	if best.line == nil {
 		return
+	}
+	for _, k := range said {
+		if isKind(k) && k.rank == best.rank && k.line.Verb != best.line.Verb {
+			s.b.problemf(k.pos, k.end, "%s.%s is marked both read and write; name it in one of them", s.i.Name, m.Name)
+		}
 	}
 	m.Kind = resil.Write
 	if best.line.Verb == directive.VerbRead {

@@ -83,18 +83,25 @@ func pick[T comparable](j *joint, line *directive.Directive, key string, old, st
 		what = ""
 	}
 	j.problems = append(j.problems, Problem{Pos: pos, End: end, Message: fmt.Sprintf(
-		"%s %s%s of dependency %s contradicts %s%s of %s; state it once, or the same in both",
-		line.Verb, what, spell(stated), j.d.Name, what, spell(old), j.others())})
+		"%s %s%s of dependency %s contradicts %s%s %s; state it once, or the same in both",
+		line.Verb, what, spell(stated), j.d.Name, what, spell(old), j.other(line.Verb, key))})
 	return old
 }
 
-// others names the interfaces that were there before, for a message.
-func (j *joint) others() string {
-	var names []string
+// other names the interface that stated a key before, and where, for a message.
+func (j *joint) other(verb directive.Verb, key string) string {
 	for _, i := range j.d.Interfaces {
-		names = append(names, i.Object.Pkg().Name()+"."+i.Name)
+		line := lineOf(i.Directives, verb)
+		if line == nil || !slices.ContainsFunc(line.Args, func(a directive.Arg) bool { return a.Key == key }) {
+			continue
+		}
+		name := i.Name
+		if pkg := i.Object.Pkg(); pkg.Path() != j.p.Path {
+			name = pkg.Path() + "." + name
+		}
+		return "of " + name + " at " + place(j.p.fset, line.Pos)
 	}
-	return strings.Join(names, ", ")
+	return "stated before"
 }
 
 func spell(v any) string {

@@ -46,8 +46,10 @@ func importNamed(file *ast.File, name string) *ast.ImportSpec {
 }
 
 // place names a place for a message: file and line, without the folder.
-func (b *builder) place(pos token.Pos) string {
-	at := b.in.Fset.PositionFor(pos, false)
+func (b *builder) place(pos token.Pos) string { return place(b.in.Fset, pos) }
+
+func place(fset *token.FileSet, pos token.Pos) string {
+	at := fset.PositionFor(pos, false)
 	if !at.IsValid() {
 		return "another file"
 	}

@@ -49,6 +49,8 @@ type Package struct {
 
 	// Lines holds the guarded and outbound directives of all files, for the analyzer.
 	Lines []*directive.Directive
+
+	fset *token.FileSet
 }
 
 // File is a source file with at least one guarded interface.
