@@ -156,7 +156,7 @@ func (g *generation) model() {
 	}
 	for _, u := range g.loaded.Units {
 		u.Check()
-		res := model.Build(model.Input{Fset: g.loaded.Fset, Files: u.Files, Pkg: u.Types, Info: u.Info, Import: u.Import})
+		res := model.Build(model.Input{Fset: g.loaded.Fset, Files: u.Files, Pkg: u.Types, Info: u.Info, Import: u.Import, Doc: u.Doc})
 		u.Info = nil // only the model needs it
 		pkg := *res.Package
 		pkg.Files = slices.DeleteFunc(slices.Clone(pkg.Files), func(f *model.File) bool { return !slices.Contains(u.Targets, f.Syntax) })

@@ -25,12 +25,14 @@ type universe struct {
 	context *types.Context
 	roots   []*packages.Package
 	extra   map[string]*packages.Package // by import path: packages that generated code may import and the importing package does not
+	docs    map[string]map[int]string    // see [Unit.Doc]; by file
 }
 
 func newUniverse(fset *token.FileSet, roots []*packages.Package) *universe {
 	return &universe{
 		fset: fset, roots: roots, sources: make(map[string]*source), types: make(map[string]*types.Package),
 		context: types.NewContext(), extra: make(map[string]*packages.Package),
+		docs: make(map[string]map[int]string),
 	}
 }
 

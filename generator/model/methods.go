@@ -100,6 +100,8 @@ func (b *builder) method(f *types.Func) *Method {
 	m := &Method{Name: f.Name(), Pos: f.Pos(), Func: f, Signature: sig, Variadic: sig.Variadic(), Context: -1, Command: -1}
 	if field := b.fields[f.Pos()]; field != nil && f.Pkg() == b.pkg {
 		m.Doc = field.Doc.Text()
+	} else if b.in.Doc != nil {
+		m.Doc = b.in.Doc(f.Pos())
 	}
 	m.Params = params(sig.Params())
 	m.Results = params(sig.Results())

@@ -30,6 +30,10 @@ type Input struct {
 	// no file imports. Nil means that only what the package reaches by imports
 	// can be named.
 	Import func(path string) (*types.Package, error)
+
+	// Doc returns the text of the doc comment of a method that another package
+	// declares, by the place of its name. Nil means that there is none to have.
+	Doc func(pos token.Pos) string
 }
 
 // Result is what Build makes of a package. Package is never nil; it is
@@ -115,7 +119,7 @@ type Method struct {
 	Pos       token.Pos // where it is declared; possibly in another package
 	Func      *types.Func
 	Signature *types.Signature // as seen through the guarded interface
-	Doc       string           // without comment markers and directives; "" when declared in another package
+	Doc       string           // without comment markers and directives
 
 	Params   []Param
 	Variadic bool

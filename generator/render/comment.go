@@ -95,8 +95,10 @@ func wrap(text string) string {
 }
 
 // Policies describes what guards a method, outermost first, as the generated
-// comment has it.
-func Policies(m *model.Method) []string {
+// comment has it. The limits that the interface states are shared with its
+// other methods; what another interface of the same dependency states is not
+// known here.
+func Policies(i *model.Interface, m *model.Method) []string {
 	var list []string
 	for _, f := range m.Fallbacks {
 		list = append(list, fallbackText(f))
@@ -113,17 +115,37 @@ func Policies(m *model.Method) []string {
 		list = append(list, fmt.Sprintf("hedge after %s", short(h.After)))
 	}
 	list = append(list, "circuit breaker")
+	if i.Rate != nil {
+		list = append(list, rateText(i.Rate.Value)+" (shared)")
+	}
 	if m.Rate != nil {
-		r := m.Rate.Value
-		list = append(list, fmt.Sprintf("rate %d per %s", r.N, period(r)))
+		list = append(list, rateText(m.Rate.Value))
 	}
 	if m.Timeout != nil && m.Timeout.Value.Attempt > 0 {
 		list = append(list, fmt.Sprintf("timeout %s", short(m.Timeout.Value.Attempt)))
 	}
+	if i.Bulkhead != nil {
+		list = append(list, bulkheadText(i.Bulkhead.Value)+" (shared)")
+	}
 	if m.Bulkhead != nil {
-		list = append(list, fmt.Sprintf("at most %d at once", m.Bulkhead.Value.Max))
+		list = append(list, bulkheadText(m.Bulkhead.Value))
 	}
 	return list
+}
+
+func rateText(r resil.Rate) string { return fmt.Sprintf("rate %d per %s", r.N, period(r)) }
+
+func bulkheadText(b resil.Bulkhead) string { return fmt.Sprintf("at most %d at once", b.Max) }
+
+// deprecation returns the paragraph of a doc comment that says so, "" if there
+// is none.
+func deprecation(doc string) string {
+	for paragraph := range strings.SplitSeq(doc, "\n\n") {
+		if strings.HasPrefix(paragraph, "Deprecated: ") {
+			return paragraph
+		}
+	}
+	return ""
 }
 
 func fallbackText(f model.Fallback) string {

@@ -105,7 +105,7 @@ func (d *decorator) structType() jen.Code {
 			items = append(items, field.Id(m.handle).Op("*").Add(d.rt("Method")))
 		}
 	}
-	return docComment("", fmt.Sprintf("%s guards %s as dependency %q.", d.Decorator, d.Name, d.Dependency)).
+	return comment(fmt.Sprintf("%s guards %s as dependency %q.", d.Decorator, d.Name, d.Dependency), deprecation(d.Doc)).
 		Type().Id(d.Decorator + declared).Struct(items...).Line()
 }
 
@@ -164,7 +164,7 @@ func (d *decorator) constructor() jen.Code {
 	}
 	value := jen.Op("&").Id(d.Decorator + used).Add(lines("{", "}", ",", inits))
 	body = append(body, d.finish(value, names)...)
-	return comment(doc).
+	return comment(doc, deprecation(d.Doc)).
 		Func().Id(d.Constructor + declared).Params(params...).Op("*").Id(d.Decorator + used).Block(body...).Line()
 }
 

@@ -175,13 +175,13 @@ func (m *method) copies(carried string, fb *model.Fallback) jen.Code {
 	if len(how) == 0 {
 		return nil
 	}
-	all := m.scope.take("answer")
-	fn := jen.Func().Params(jen.Id(all).Id(carried)).Id(carried)
 	if len(m.values) == 1 {
 		if path := cloners[fb.Copies[0].How]; path != "" {
-			return fn.Block(jen.Return(m.std(path, "Clone").Call(jen.Id(all))))
+			return m.std(path, "Clone").Index(jen.Id(carried))
 		}
 	}
+	all := m.scope.take("answer")
+	fn := jen.Func().Params(jen.Id(all).Id(carried)).Id(carried)
 	var body []jen.Code
 	for _, v := range m.values {
 		if h, ok := how[v.index]; ok {

@@ -231,7 +231,7 @@ func (m *method) doc() *jen.Statement {
 	if m.Doc == "" {
 		what = m.Name + " calls the client under these policies, outermost first: "
 	}
-	paragraphs := []string{what + strings.Join(Policies(m.Method), ", ") + "."}
+	paragraphs := []string{what + strings.Join(Policies(m.Interface, m.Method), ", ") + "."}
 	if m.Degrade != nil {
 		var levels []string
 		for i, a := range m.Levels {

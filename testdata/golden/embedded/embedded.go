@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"io"
+
+	"github.com/resilgo/resil/testdata/golden/embedded/mail"
 )
 
 // Reader reads.
@@ -51,4 +53,14 @@ type Session = driver.Tx
 type Format interface {
 	fmt.Formatter
 	Check(ctx context.Context) error
+}
+
+// Mail keeps the words of who declared its methods.
+//
+// Deprecated: letters are out of fashion.
+//
+//resil:guard mail
+//resil:timeout 1s
+type Mail interface {
+	mail.Sender
 }

@@ -33,7 +33,7 @@ func NewGuardedClient(sys *resil.System, next Client) *GuardedClient {
 	guard := sys.Guard(resil.GuardSpec{
 		Dependency: "db",
 		Interface:  "github.com/resilgo/resil/testdata/golden/embedded.Client",
-		Position:   "embedded.go:26",
+		Position:   "embedded.go:28",
 	})
 	return &GuardedClient{
 		next: next,
@@ -117,8 +117,9 @@ func (g *GuardedClient) ExecContext(ctx context.Context, query string, args []dr
 	})
 }
 
-// Anonymous calls the client under these policies, outermost first: circuit
-// breaker, timeout 1s.
+// Anonymous is declared in place.
+//
+// Policies, outermost first: circuit breaker, timeout 1s.
 //
 // Not applied here: retry (not marked read or idempotent).
 func (g *GuardedClient) Anonymous(ctx context.Context) error {
@@ -142,7 +143,7 @@ func NewGuardedSession(sys *resil.System, next Session) *GuardedSession {
 	guard := sys.Guard(resil.GuardSpec{
 		Dependency: "db",
 		Interface:  "github.com/resilgo/resil/testdata/golden/embedded.Session",
-		Position:   "embedded.go:43",
+		Position:   "embedded.go:45",
 	})
 	return &GuardedSession{
 		next: next,
@@ -182,7 +183,7 @@ func NewGuardedFormat(sys *resil.System, next Format) *GuardedFormat {
 	guard := sys.Guard(resil.GuardSpec{
 		Dependency: "fmt",
 		Interface:  "github.com/resilgo/resil/testdata/golden/embedded.Format",
-		Position:   "embedded.go:49",
+		Position:   "embedded.go:51",
 	})
 	return &GuardedFormat{
 		next: next,
@@ -205,4 +206,69 @@ func (g *GuardedFormat) Check(ctx context.Context) error {
 		return struct{}{}, g.next.Check(ctx)
 	})
 	return err
+}
+
+// GuardedMail guards Mail as dependency "mail".
+//
+// Deprecated: letters are out of fashion.
+type GuardedMail struct {
+	next Mail
+
+	send    *resil.Method
+	sendAll *resil.Method
+}
+
+var _ Mail = (*GuardedMail)(nil)
+
+// NewGuardedMail returns next behind the guards of dependency "mail" of sys.
+//
+// Deprecated: letters are out of fashion.
+func NewGuardedMail(sys *resil.System, next Mail) *GuardedMail {
+	guard := sys.Guard(resil.GuardSpec{
+		Dependency: "mail",
+		Interface:  "github.com/resilgo/resil/testdata/golden/embedded.Mail",
+		Position:   "embedded.go:62",
+	})
+	return &GuardedMail{
+		next: next,
+		send: guard.Method(resil.MethodSpec{
+			Name:    "Send",
+			Timeout: resil.Timeout{Attempt: time.Second},
+			Levels:  resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActShed},
+		}),
+		sendAll: guard.Method(resil.MethodSpec{
+			Name:    "SendAll",
+			Timeout: resil.Timeout{Attempt: time.Second},
+			Levels:  resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActShed},
+		}),
+	}
+}
+
+// Send sends a letter:
+//
+//	Send(ctx, "a@example.com", "hello")
+//
+// Deprecated: use SendAll.
+//
+// Policies, outermost first: circuit breaker, timeout 1s.
+func (g *GuardedMail) Send(ctx context.Context, to, text string) error {
+	_, err := resil.Call(ctx, g.send, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, g.next.Send(ctx, to, text)
+	})
+	return err
+}
+
+// SendAll sends letters.
+//
+// Policies, outermost first: circuit breaker, timeout 1s.
+func (g *GuardedMail) SendAll(ctx context.Context, to []string, text string) error {
+	_, err := resil.Call(ctx, g.sendAll, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, g.next.SendAll(ctx, to, text)
+	})
+	return err
+}
+
+// Close is forwarded untouched: Close ends the use of the client.
+func (g *GuardedMail) Close() error {
+	return g.next.Close()
 }

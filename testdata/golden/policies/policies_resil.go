@@ -134,8 +134,9 @@ func NewGuardedOrders(sys *resil.System, next Orders, fallback OrdersFallback) *
 
 // Get calls the client under these policies, outermost first: stale answer up
 // to 10m old, fallback .Cached, fallback Empty, total timeout 10s, 3 attempts
-// with backoff 10ms..1s, hedge after 100ms, circuit breaker, rate 10 per
-// second, timeout 1s, at most 5 at once.
+// with backoff 10ms..1s, hedge after 100ms, circuit breaker, rate 100 per
+// minute (shared), rate 10 per second, timeout 1s, at most 20 at once (shared),
+// at most 5 at once.
 //
 // By level: optimal call, degraded call, limited once, minimal stale, emergency
 // fallback.
@@ -167,7 +168,8 @@ func (g *GuardedOrders) Get(ctx context.Context, tenant, id string) (*Order, err
 
 // List calls the client under these policies, outermost first: stale answer up
 // to 1h old, fallback to zero, total timeout 10s, 3 attempts with backoff
-// 10ms..1s, circuit breaker, timeout 1s.
+// 10ms..1s, circuit breaker, rate 100 per minute (shared), timeout 1s, at most
+// 20 at once (shared).
 //
 // By level: optimal call, degraded call, limited once, minimal stale, emergency
 // fallback.
@@ -178,14 +180,13 @@ func (g *GuardedOrders) List(ctx context.Context, filter map[string]string) ([]s
 		Key: func() any {
 			return listKey(ctx, filter)
 		},
-		Copy: func(answer []string) []string {
-			return slices.Clone(answer)
-		},
+		Copy: slices.Clone[[]string],
 	})
 }
 
 // Save calls the client under these policies, outermost first: outbox, total
-// timeout 10s, 3 attempts with backoff 10ms..1s, circuit breaker, timeout 1s.
+// timeout 10s, 3 attempts with backoff 10ms..1s, circuit breaker, rate 100 per
+// minute (shared), timeout 1s, at most 20 at once (shared).
 //
 // By level: optimal call, degraded call, limited call, minimal fallback,
 // emergency fallback.
@@ -217,7 +218,8 @@ func (g *GuardedOrders) replaySave(ctx context.Context, payload []byte) error {
 
 // Totals calls the client under these policies, outermost first: stale answer
 // up to 1m30s old, total timeout 10s, 3 attempts with backoff 10ms..1s, circuit
-// breaker, timeout 1s.
+// breaker, rate 100 per minute (shared), timeout 1s, at most 20 at once
+// (shared).
 //
 // By level: optimal call, degraded call, limited once, minimal stale, emergency
 // fallback.
@@ -246,7 +248,8 @@ func (g *GuardedOrders) Totals(ctx context.Context) (map[string]int, *int, error
 }
 
 // Status calls the client under these policies, outermost first: total timeout
-// 10s, circuit breaker, timeout 1s.
+// 10s, circuit breaker, rate 100 per minute (shared), timeout 1s, at most 20 at
+// once (shared).
 //
 // By level: optimal call, degraded call, limited once, minimal stale, emergency
 // stale.
@@ -260,7 +263,8 @@ func (g *GuardedOrders) Status(ctx context.Context) error {
 }
 
 // Ping calls the client under these policies, outermost first: total timeout
-// 10s, circuit breaker, timeout 1s.
+// 10s, circuit breaker, rate 100 per minute (shared), timeout 1s, at most 20 at
+// once (shared).
 //
 // By level: optimal call, degraded call, limited once, minimal stale, emergency
 // shed.
