@@ -268,9 +268,10 @@ func (a *args) rate() Value {
 	case "h":
 		r.Per = time.Hour
 	default:
-		if short := strings.ToLower(per[:min(1, len(per))]); isDigits(n) && strings.Contains("smh", short) && short != "" {
-			a.argf(words[0], "rate %s has no period %s; write %s/%s", show(words[0].Value), show(per), show(n), short)
-		} else {
+		switch unit := strings.ToLower(per[:min(1, len(per))]); {
+		case isDigits(n) && slices.Contains([]string{"s", "m", "h"}, unit): // sec, min, hour
+			a.argf(words[0], "rate %s has no period %s; write %s/%s", show(words[0].Value), show(per), show(n), unit)
+		default:
 			a.argf(words[0], "rate %s has no period; write N/s, N/m or N/h, as in 50/s", show(words[0].Value))
 		}
 		a.bad[""] = true
