@@ -115,7 +115,8 @@ func NewGuardedFull(sys *resil.System, next Full) *GuardedFull {
 }
 
 // Get calls the client under these policies, outermost first: fallback standIn,
-// 3 attempts with backoff 50ms..2s, circuit breaker.
+// 3 attempts with backoff 50ms..2s, circuit breaker, at most 64 at once
+// (shared).
 func (g *GuardedFull) Get(ctx context.Context, key int) (int, error) {
 	return resil.CallWith(ctx, g.get, func(ctx context.Context) (int, error) {
 		return g.next.Get(ctx, key)
@@ -158,7 +159,8 @@ func NewGuardedSlow(sys *resil.System, next Slow) *GuardedSlow {
 }
 
 // Get calls the client under these policies, outermost first: fallback standIn,
-// 3 attempts with backoff 50ms..2s, circuit breaker.
+// 3 attempts with backoff 50ms..2s, circuit breaker, at most 64 at once
+// (shared).
 func (g *GuardedSlow) Get(ctx context.Context, key int) (int, error) {
 	return resil.CallWith(ctx, g.get, func(ctx context.Context) (int, error) {
 		return g.next.Get(ctx, key)
@@ -202,7 +204,8 @@ func NewGuardedTimed(sys *resil.System, next Timed) *GuardedTimed {
 }
 
 // Get calls the client under these policies, outermost first: fallback standIn,
-// 3 attempts with backoff 50ms..2s, circuit breaker, timeout 2s.
+// 3 attempts with backoff 50ms..2s, circuit breaker, timeout 2s, at most 64 at
+// once (shared).
 func (g *GuardedTimed) Get(ctx context.Context, key int) (int, error) {
 	return resil.CallWith(ctx, g.get, func(ctx context.Context) (int, error) {
 		return g.next.Get(ctx, key)

@@ -74,7 +74,8 @@ func NewGuardedAssistant(sys *resil.System, next Assistant) *GuardedAssistant {
 // SuggestPrice returns a selling price for item.
 //
 // Policies, outermost first: fallback basicPrice, total timeout 4.5s, 2
-// attempts with backoff 100ms..400ms, circuit breaker, timeout 2s.
+// attempts with backoff 100ms..400ms, circuit breaker, timeout 2s, at most 64
+// at once (shared).
 func (g *GuardedAssistant) SuggestPrice(ctx context.Context, item retail.Item) (retail.Suggestion, error) {
 	return resil.CallWith(ctx, g.suggestPrice, func(ctx context.Context) (retail.Suggestion, error) {
 		return g.next.SuggestPrice(ctx, item)
@@ -88,7 +89,8 @@ func (g *GuardedAssistant) SuggestPrice(ctx context.Context, item retail.Item) (
 // Enhance returns a better description of item.
 //
 // Policies, outermost first: fallback plainDescription, total timeout 4.5s, 2
-// attempts with backoff 100ms..400ms, circuit breaker, timeout 2s.
+// attempts with backoff 100ms..400ms, circuit breaker, timeout 2s, at most 64
+// at once (shared).
 func (g *GuardedAssistant) Enhance(ctx context.Context, item retail.Item) (string, error) {
 	return resil.CallWith(ctx, g.enhance, func(ctx context.Context) (string, error) {
 		return g.next.Enhance(ctx, item)
@@ -101,7 +103,8 @@ func (g *GuardedAssistant) Enhance(ctx context.Context, item retail.Item) (strin
 
 // Ping asks for the list of models, which costs nothing.
 //
-// Policies, outermost first: total timeout 4.5s, circuit breaker, timeout 2s.
+// Policies, outermost first: total timeout 4.5s, circuit breaker, timeout 2s,
+// at most 64 at once (shared).
 //
 // Not applied here: retry (not marked read or idempotent).
 func (g *GuardedAssistant) Ping(ctx context.Context) error {

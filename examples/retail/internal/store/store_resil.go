@@ -145,7 +145,7 @@ func NewGuardedStore(sys *resil.System, next Store, fallback StoreFallback) *Gua
 //
 // Policies, outermost first: fallback .Item, stale answer up to 10m old, total
 // timeout 2.5s, 2 attempts with backoff 20ms..100ms, circuit breaker, timeout
-// 1s.
+// 1s, at most 64 at once (shared).
 func (g *GuardedStore) Item(ctx context.Context, sku string) (retail.Item, error) {
 	return resil.CallWith(ctx, g.item, func(ctx context.Context) (retail.Item, error) {
 		return g.next.Item(ctx, sku)
@@ -163,7 +163,7 @@ func (g *GuardedStore) Item(ctx context.Context, sku string) (retail.Item, error
 //
 // Policies, outermost first: fallback .Items, stale answer up to 10m old, total
 // timeout 2.5s, 2 attempts with backoff 20ms..100ms, circuit breaker, timeout
-// 1s.
+// 1s, at most 64 at once (shared).
 func (g *GuardedStore) Items(ctx context.Context, after string, limit int) ([]retail.Item, error) {
 	return resil.CallWith(ctx, g.items, func(ctx context.Context) ([]retail.Item, error) {
 		return g.next.Items(ctx, after, limit)
@@ -178,9 +178,7 @@ func (g *GuardedStore) Items(ctx context.Context, after string, limit int) ([]re
 			}
 			return key{after, limit}
 		},
-		Copy: func(answer []retail.Item) []retail.Item {
-			return slices.Clone(answer)
-		},
+		Copy: slices.Clone[[]retail.Item],
 	})
 }
 
@@ -188,7 +186,7 @@ func (g *GuardedStore) Items(ctx context.Context, after string, limit int) ([]re
 //
 // Policies, outermost first: fallback .Stock, stale answer up to 10m old, total
 // timeout 2.5s, 2 attempts with backoff 20ms..100ms, circuit breaker, timeout
-// 1s.
+// 1s, at most 64 at once (shared).
 func (g *GuardedStore) Stock(ctx context.Context, sku string) (retail.Stock, error) {
 	return resil.CallWith(ctx, g.stock, func(ctx context.Context) (retail.Stock, error) {
 		return g.next.Stock(ctx, sku)
@@ -205,7 +203,7 @@ func (g *GuardedStore) Stock(ctx context.Context, sku string) (retail.Stock, err
 // Sale returns the sale with this id, or retail.ErrNotFound.
 //
 // Policies, outermost first: total timeout 2.5s, 2 attempts with backoff
-// 20ms..100ms, circuit breaker, timeout 1s.
+// 20ms..100ms, circuit breaker, timeout 1s, at most 64 at once (shared).
 func (g *GuardedStore) Sale(ctx context.Context, id string) (retail.Sale, error) {
 	return resil.Call(ctx, g.sale, func(ctx context.Context) (retail.Sale, error) {
 		return g.next.Sale(ctx, id)
@@ -216,7 +214,7 @@ func (g *GuardedStore) Sale(ctx context.Context, id string) (retail.Sale, error)
 // oldest first.
 //
 // Policies, outermost first: total timeout 2.5s, 2 attempts with backoff
-// 20ms..100ms, circuit breaker, timeout 1s.
+// 20ms..100ms, circuit breaker, timeout 1s, at most 64 at once (shared).
 func (g *GuardedStore) Sales(ctx context.Context, after string, limit int) ([]retail.Sale, error) {
 	return resil.Call(ctx, g.sales, func(ctx context.Context) ([]retail.Sale, error) {
 		return g.next.Sales(ctx, after, limit)
@@ -225,7 +223,8 @@ func (g *GuardedStore) Sales(ctx context.Context, after string, limit int) ([]re
 
 // AddItem adds an item with nothing on hand, or returns retail.ErrExists.
 //
-// Policies, outermost first: total timeout 2.5s, circuit breaker, timeout 1s.
+// Policies, outermost first: total timeout 2.5s, circuit breaker, timeout 1s,
+// at most 64 at once (shared).
 //
 // Not applied here: retry (not marked read or idempotent).
 func (g *GuardedStore) AddItem(ctx context.Context, item retail.Item) error {
@@ -237,7 +236,8 @@ func (g *GuardedStore) AddItem(ctx context.Context, item retail.Item) error {
 
 // Receive adds a delivery to an item's stock.
 //
-// Policies, outermost first: total timeout 2.5s, circuit breaker, timeout 1s.
+// Policies, outermost first: total timeout 2.5s, circuit breaker, timeout 1s,
+// at most 64 at once (shared).
 //
 // Not applied here: retry (not marked read or idempotent).
 func (g *GuardedStore) Receive(ctx context.Context, sku string, quantity int) (retail.Stock, error) {
@@ -250,7 +250,7 @@ func (g *GuardedStore) Receive(ctx context.Context, sku string, quantity int) (r
 // makes it idempotent.
 //
 // Policies, outermost first: total timeout 2.5s, 2 attempts with backoff
-// 20ms..100ms, circuit breaker, timeout 1s.
+// 20ms..100ms, circuit breaker, timeout 1s, at most 64 at once (shared).
 func (g *GuardedStore) Sell(ctx context.Context, order retail.Order) (retail.Sale, error) {
 	return resil.Call(ctx, g.sell, func(ctx context.Context) (retail.Sale, error) {
 		return g.next.Sell(ctx, order)
@@ -259,7 +259,8 @@ func (g *GuardedStore) Sell(ctx context.Context, order retail.Order) (retail.Sal
 
 // Ping checks the connection.
 //
-// Policies, outermost first: total timeout 2.5s, circuit breaker, timeout 1s.
+// Policies, outermost first: total timeout 2.5s, circuit breaker, timeout 1s,
+// at most 64 at once (shared).
 //
 // Not applied here: retry (not marked read or idempotent).
 func (g *GuardedStore) Ping(ctx context.Context) error {

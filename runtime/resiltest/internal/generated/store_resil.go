@@ -84,7 +84,8 @@ func NewGuardedEverything(sys *resil.System, next Everything) *GuardedEverything
 
 // Get calls the client under these policies, outermost first: stale answer up
 // to 1m old, fallback basic, total timeout 20s, 3 attempts with backoff
-// 10ms..50ms, circuit breaker, timeout 2s.
+// 10ms..50ms, circuit breaker, rate 100000 per second (shared), timeout 2s, at
+// most 10 at once (shared).
 func (g *GuardedEverything) Get(ctx context.Context, key string) (string, error) {
 	return resil.CallWith(ctx, g.get, func(ctx context.Context) (string, error) {
 		return g.next.Get(ctx, key)
