@@ -50,9 +50,14 @@ func isAnswer(err error) bool {
 }
 
 // retryAfter returns how long the dependency asks to be left alone, 0 when it
-// does not say.
-func retryAfter(err error) time.Duration {
-	d, _ := find(err, func(err error) (time.Duration, bool) { return shapeOf(err).retryAfter(err) })
+// does not say. An error that panics over the question does not.
+func retryAfter(err error) (d time.Duration) {
+	defer func() {
+		if recover() != nil {
+			d = 0
+		}
+	}()
+	d, _ = find(err, func(err error) (time.Duration, bool) { return shapeOf(err).retryAfter(err) })
 	return d
 }
 
@@ -84,8 +89,10 @@ func find[T any](err error, f func(error) (T, bool)) (T, bool) {
 // shape is what one error type offers.
 type shape struct {
 	grpc     int   // index of method GRPCStatus() *T, T with Code() of a uint32 kind; -1 = none
+	connect  int   // index of method Code() of Connect, whose codes are gRPC's and stand beside Meta() http.Header; -1 = none
 	status   []int // index path of a field that holds the HTTP status
 	response []int // index path of a field of type *http.Response
+	header   []int // index path of a field of type http.Header
 	text     bool  // string kind: compared by text
 }
 
@@ -100,10 +107,19 @@ func shapeOf(err error) *shape {
 	return s.(*shape) //nolint:errcheck // the map holds nothing else
 }
 
-var responseType = reflect.TypeFor[*http.Response]()
+var (
+	responseType = reflect.TypeFor[*http.Response]()
+	headerType   = reflect.TypeFor[http.Header]()
+	metaType     = reflect.TypeFor[interface{ Meta() http.Header }]()
+)
 
 func newShape(t reflect.Type) *shape {
-	s := &shape{grpc: -1, text: t.Kind() == reflect.String}
+	s := &shape{grpc: -1, connect: -1, text: t.Kind() == reflect.String}
+	if m, ok := t.MethodByName("Code"); ok && m.Type.NumIn() == 1 && m.Type.NumOut() == 1 {
+		if m.Type.Out(0).Kind() == reflect.Uint32 && t.Implements(metaType) {
+			s.connect = m.Index
+		}
+	}
 	if m, ok := t.MethodByName("GRPCStatus"); ok && m.Type.NumIn() == 1 && m.Type.NumOut() == 1 {
 		if code, ok := m.Type.Out(0).MethodByName("Code"); ok && code.Type.NumIn() == 1 && code.Type.NumOut() == 1 && code.Type.Out(0).Kind() == reflect.Uint32 {
 			s.grpc = m.Index
@@ -116,14 +132,21 @@ func newShape(t reflect.Type) *shape {
 	if st.Kind() != reflect.Struct {
 		return s
 	}
-	for _, name := range []string{"StatusCode", "HTTPStatusCode", "HTTPCode"} {
+	names := []string{"StatusCode", "HTTPStatusCode", "HTTPCode"}
+	if f, ok := st.FieldByName("Header"); ok && f.IsExported() && f.Type == headerType {
+		s.header = f.Index
+		names = append(names, "Code") // as Google's API errors have it: beside a header it is a status
+	}
+	for _, name := range names {
 		if f, ok := st.FieldByName(name); ok && f.IsExported() && f.Type.Kind() == reflect.Int {
 			s.status = f.Index
 			break
 		}
 	}
-	if f, ok := st.FieldByName("Response"); ok && f.IsExported() {
+	for _, name := range []string{"Response", "RawResponse"} {
+		f, ok := st.FieldByName(name)
 		switch {
+		case !ok || !f.IsExported() || s.response != nil:
 		case f.Type == responseType:
 			s.response = f.Index
 		case f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct:
@@ -178,6 +201,9 @@ var grpcAnswers = map[uint64]bool{
 }
 
 func (s *shape) grpcCode(err error) (uint64, bool) {
+	if s.connect >= 0 {
+		return reflect.ValueOf(err).Method(s.connect).Call(nil)[0].Uint(), true
+	}
 	if s.grpc < 0 {
 		return 0, false
 	}
@@ -194,6 +220,10 @@ func (s *shape) httpStatus(err error) (int, bool) {
 		return e.HTTPStatusCode(), true
 	case interface{ StatusCode() int }:
 		return e.StatusCode(), true
+	case interface{ HTTPCode() int }: // Google's APIError: -1 when it did not come by HTTP
+		if code := e.HTTPCode(); code > 0 {
+			return code, true
+		}
 	}
 	if f, ok := field(err, s.status); ok && f.Int() != 0 {
 		return int(f.Int()), true
@@ -224,11 +254,21 @@ func (s *shape) retryAfter(err error) (time.Duration, bool) {
 	}:
 		return e.RetryAfter()
 	}
-	r := s.httpResponse(err)
-	if r == nil {
-		return 0, false
+	return parseRetryAfter(s.httpHeader(err).Get("Retry-After"))
+}
+
+func (s *shape) httpHeader(err error) http.Header {
+	if m, ok := err.(interface{ Meta() http.Header }); ok && s.connect >= 0 {
+		return m.Meta()
 	}
-	return parseRetryAfter(r.Header.Get("Retry-After"))
+	if f, ok := field(err, s.header); ok {
+		h, _ := f.Interface().(http.Header)
+		return h
+	}
+	if r := s.httpResponse(err); r != nil {
+		return r.Header
+	}
+	return nil
 }
 
 // parseRetryAfter reads the header's two forms, seconds and a date.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/resiltest"
 )
 
 // The errors of real clients, by their shapes.
@@ -61,6 +62,81 @@ type githubError struct{ Response *http.Response }
 
 func (e githubError) Error() string { return "github" }
 
+// googleError is googleapi's Error, azureError is azcore's ResponseError, and
+// apiError gax's APIError.
+type googleError struct {
+	Code   int
+	Header http.Header
+}
+
+func (e *googleError) Error() string { return "google" }
+
+type azureError struct {
+	StatusCode  int
+	RawResponse *http.Response
+}
+
+func (e *azureError) Error() string { return "azure" }
+
+type apiError int
+
+func (e apiError) Error() string { return "api" }
+func (e apiError) HTTPCode() int { return int(e) }
+
+// connectError is Connect's Error.
+type connectError struct {
+	code grpcCode
+	meta http.Header
+}
+
+func (e *connectError) Error() string     { return "connect" }
+func (e *connectError) Code() grpcCode    { return e.code }
+func (e *connectError) Meta() http.Header { return e.meta }
+
+// codedError has codes of its own.
+type codedError uint32
+
+func (e codedError) Error() string { return "coded" }
+func (e codedError) Code() uint32  { return uint32(e) }
+
+// exitError has a Code that is no status.
+type exitError struct{ Code int }
+
+func (e *exitError) Error() string { return "exit" }
+
+// brokenError panics over every question.
+type brokenError struct{}
+
+func (brokenError) Error() string                { return "broken" }
+func (brokenError) HTTPResponse() *http.Response { panic("no response") }
+func (brokenError) RetryAfter() time.Duration    { panic("no header") }
+
+func TestDelaysAreReadFromErrors(t *testing.T) {
+	header := http.Header{"Retry-After": {"7"}}
+	response := &http.Response{StatusCode: 503, Header: header}
+	for _, err := range []error{
+		&connectError{14, header}, &googleError{503, header}, &azureError{503, response},
+		githubError{response},
+		&awsError{Response: &awsResponse{response}}, fmt.Errorf("wrapped: %w", &openaiError{StatusCode: 503, Response: response}),
+	} {
+		bubble(t, func(t *testing.T, sys *resil.System, _ *resiltest.Fake) {
+			m := guarded(sys, resil.GuardSpec{}, resil.MethodSpec{Kind: resil.Read, Retry: &resil.Retry{Attempts: 2}})
+			begun := time.Now()
+			_, _ = resil.Call(t.Context(), m, func(context.Context) (int, error) { return 0, err })
+			if took := time.Since(begun); took != 7*time.Second {
+				t.Errorf("%T: waited %v, want 7s", err, took)
+			}
+		})
+	}
+	bubble(t, func(t *testing.T, sys *resil.System, _ *resiltest.Fake) {
+		m := guarded(sys, resil.GuardSpec{}, resil.MethodSpec{Kind: resil.Read, Retry: &resil.Retry{Attempts: 2}})
+		_, err := resil.Call(t.Context(), m, func(context.Context) (int, error) { return 0, brokenError{} })
+		if ex := explain(t, err); ex.Attempts != 2 {
+			t.Errorf("an error that panics when asked: %+v", ex)
+		}
+	})
+}
+
 func TestAnswersAreNoFailures(t *testing.T) {
 	status := func(code int) *http.Response { return &http.Response{StatusCode: code, Header: http.Header{}} }
 	tests := []struct {
@@ -96,6 +172,15 @@ func TestAnswersAreNoFailures(t *testing.T) {
 		{"OpenAI 500", &openaiError{StatusCode: 500}, false},
 		{"OpenAI without status", &openaiError{}, false},
 		{"typed nil", (*openaiError)(nil), false},
+		{"Google 404", &googleError{Code: 404, Header: http.Header{}}, true},
+		{"Google 503", &googleError{Code: 503}, false},
+		{"Azure 409", &azureError{StatusCode: 409}, true},
+		{"gax 403", apiError(403), true},
+		{"gax not by HTTP", apiError(-1), false},
+		{"Connect NotFound", &connectError{code: 5}, true},
+		{"Connect Unavailable", &connectError{code: 14}, false},
+		{"a code that is not gRPC's", codedError(5), false},
+		{"a code that is no status", &exitError{Code: 404}, false},
 		{"GitHub 422", githubError{status(422)}, true},
 		{"GitHub without response", githubError{}, false},
 		{"joined with an answer", errors.Join(errors.New("x"), sql.ErrNoRows), true},
