@@ -167,8 +167,15 @@ func (c *deadlineCtx) Err() error {
 	}
 }
 
-// Value returns the parent's values.
+// Value returns the parent's values. Of a context that has ended it is also
+// asked why, by [context.Cause], which the standard library's knows.
 func (c *deadlineCtx) Value(key any) any {
+	if c.ended.Load() != running && !c.liftable {
+		m := c.make()
+		m.mu.Lock()
+		c.materialise(m)
+		m.mu.Unlock()
+	}
 	if inner := c.inner(); inner != nil {
 		return inner.Value(key) // where the standard library looks for its own
 	}

@@ -192,19 +192,20 @@ func (w *Watcher) reload(data []byte) {
 		return
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.err, w.loaded = nil, time.Now()
+	w.mu.Unlock()
 	w.logger().Info("resil overrides reloaded", "file", w.path)
 }
 
 // failed keeps err, and logs it unless it is the one before.
 func (w *Watcher) failed(err error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.err == nil || w.err.Error() != err.Error() {
+	before := w.err
+	w.err = err
+	w.mu.Unlock()
+	if before == nil || before.Error() != err.Error() {
 		w.logger().Error("resil overrides refused, those in force stay", "file", w.path, "error", err)
 	}
-	w.err = err
 }
 
 func (w *Watcher) logger() *slog.Logger {

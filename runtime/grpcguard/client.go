@@ -126,7 +126,7 @@ func (c *Client) Unary(ctx context.Context, full string, req, reply any, cc *grp
 	_, err := resil.Call(ctx, m.call, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, pushedBack(invoke(c.outgoing(ctx), full, req, reply, cc, opts...))
 	})
-	return coded(err)
+	return coded(ctx, err)
 }
 
 // outgoing returns ctx with the headers of a request.
@@ -264,8 +264,8 @@ func (p *pushback) Unwrap() error              { return p.error }
 func (p *pushback) RetryAfter() time.Duration  { return p.delay }
 func (p *pushback) GRPCStatus() *status.Status { return status.Convert(p.error) }
 
-// coded gives an error of the runtime a status code.
-func coded(err error) error {
+// coded gives an error of the runtime a status code. ctx is the caller's.
+func coded(ctx context.Context, err error) error {
 	var e *resil.Error
 	if err == nil || !errors.As(err, &e) {
 		return err
@@ -278,12 +278,21 @@ func coded(err error) error {
 		code = codes.ResourceExhausted
 	case errors.Is(err, resil.ErrTimeout):
 		code = codes.DeadlineExceeded
+	case left(err):
+		code = status.FromContextError(ctx.Err()).Code()
 	default:
 		if s, ok := status.FromError(err); ok {
 			code = s.Code()
 		}
 	}
 	return &codedError{err, code}
+}
+
+// left reports whether err is of a call whose caller had left, on entry or while
+// it waited: then the context decides, whatever an attempt before it said.
+func left(err error) bool {
+	ex, ok := resil.Explain(err)
+	return ok && ex.Policy == "caller"
 }
 
 // codedError is an error of the runtime with a status code.

@@ -57,7 +57,7 @@ func (c *Client) Stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.Cli
 		case s := <-opened: // it was opened and has ended already
 			return s, nil
 		default:
-			return nil, e.leave()
+			return nil, e.leave(caller)
 		}
 	}
 }
@@ -70,10 +70,10 @@ type ending struct {
 }
 
 // leave ends the caller as the goroutine ended: what is further in may panic.
-func (e ending) leave() error {
+func (e ending) leave(caller context.Context) error {
 	switch {
 	case e.returned:
-		return coded(e.err)
+		return coded(caller, e.err)
 	case e.panicked != nil:
 		panic(e.panicked)
 	default:

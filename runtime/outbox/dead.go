@@ -97,14 +97,14 @@ func (s *Store) bury(dependency string, id uint64, move func(*bolt.Tx, record, e
 		}
 		return b.Delete(idKey(id))
 	})
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	switch {
 	case errors.Is(refused, errNotDead), errors.Is(refused, errCorrupt):
 		return fmt.Errorf("outbox: write %d of %q: %w", id, dependency, refused)
 	case err != nil:
 		return s.fail(err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	q := s.queue(dependency)
 	q.dead--
 	count(q, size)

@@ -234,11 +234,12 @@ func (s *Store) Put(ctx context.Context, e resil.Entry) error {
 	err := s.puts.push(e.Dependency, r)
 
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err != nil {
 		s.release(int64(len(e.Payload)))
+		s.mu.Unlock()
 		return s.fail(err)
 	}
+	defer s.mu.Unlock()
 	q := s.queue(e.Dependency)
 	q.waiting++
 	if q.waiting == 1 {
@@ -284,17 +285,17 @@ func (s *Store) dropOldest(dependency string) error {
 		}
 		return tx.Bucket(queueBucket).Bucket([]byte(dependency)).Delete(idKey(id))
 	})
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	switch {
 	case err != nil:
 		return s.fail(err)
 	case !found: // other dependencies fill it
 		return ErrFull
 	}
+	s.mu.Lock()
 	s.release(int64(len(lost.Payload)))
 	s.queue(dependency).waiting--
 	s.dropped++
+	s.mu.Unlock()
 	s.logger().Warn("outbox is full: dropped the oldest write", "dependency", dependency, "method", lost.Method, "key", lost.Key)
 	return nil
 }
@@ -321,13 +322,17 @@ func (s *Store) unusable() error {
 // fail turns an error of the file into the store's. After a failed fsync
 // nobody knows what the file holds, and trying again would report success for
 // pages that the kernel has dropped, so the first failure is for good.
-// Requires s.mu.
 func (s *Store) fail(err error) error {
-	if s.closed {
-		return ErrClosed
-	}
-	if s.broken == nil {
+	s.mu.Lock()
+	closed, first := s.closed, s.broken == nil
+	if !closed && first {
 		s.broken = err
+	}
+	s.mu.Unlock()
+	switch {
+	case closed:
+		return ErrClosed
+	case first: // outside the lock: a logger may ask the store
 		s.logger().Error("outbox is broken: it takes and delivers nothing until it is opened anew", "dir", s.dir, "error", err)
 	}
 	return fmt.Errorf("%w: %w", ErrBroken, err)

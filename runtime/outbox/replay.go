@@ -76,9 +76,7 @@ func (q *queue) loop(ctx context.Context) {
 		next, found, err := q.turn(last, begin)
 		switch {
 		case err != nil:
-			q.store.mu.Lock()
 			_ = q.store.fail(err) // logs it
-			q.store.mu.Unlock()
 			return
 		case ctx.Err() != nil:
 			return
@@ -213,7 +211,6 @@ func (q *queue) settle(tx *bolt.Tx, s settlement) (bool, error) {
 // count keeps the numbers in step with what settle did.
 func (q *queue) count(s settlement) {
 	q.store.mu.Lock()
-	defer q.store.mu.Unlock()
 	switch s.verdict {
 	case nothing, excused, failed: // it stays where it is
 	case delivered:
@@ -222,6 +219,9 @@ func (q *queue) count(s settlement) {
 	case poison:
 		q.waiting--
 		q.dead++
+	}
+	q.store.mu.Unlock()
+	if s.verdict == poison {
 		q.store.logger().Error("outbox set a write aside", "dependency", q.dependency,
 			"method", s.record.Method, "key", s.record.Key, "attempts", s.record.Attempts, "reason", reason(s.err))
 	}

@@ -268,18 +268,24 @@ func (s *Sharer) judge(d resil.DependencyStatus, own Report, view View) {
 
 // note keeps the outcome of an exchange, and logs when it changes.
 func (s *Sharer) note(view View, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	before := s.keep(view, err)
 	switch {
-	case err != nil && s.err == nil:
+	case err != nil && before == nil:
 		s.logger().Warn("replicas share no hints", "error", err)
-	case err == nil && s.err != nil:
+	case err == nil && before != nil:
 		s.logger().Info("replicas share hints again", "replicas", view.Replicas)
 	}
-	s.err = err
+}
+
+// keep keeps the outcome of an exchange and returns the error of the one before.
+func (s *Sharer) keep(view View, err error) (before error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.err = s.err, err
 	if err == nil {
 		s.last, s.at = view, time.Now()
 	}
+	return before
 }
 
 func (s *Sharer) logger() *slog.Logger {

@@ -39,11 +39,18 @@ func newGuards(sys *resil.System, cfg Config) *guards {
 		Dependency: cfg.Dependency, Interface: "sqlguard.Connector", Position: "sqlguard",
 		Criticality: cfg.Criticality, Down: cfg.Down, Breaker: cfg.Breaker, Bulkhead: cfg.Bulkhead, Rate: cfg.Rate,
 	})
+	// Statements that write have an interface of their own: a service that does
+	// nothing else probes with them while its database is down.
+	writes := sys.Guard(resil.GuardSpec{Dependency: cfg.Dependency, Interface: "sqlguard.Connector writes", Position: "sqlguard"})
 	ignore := isAnswer
 	if cfg.Answer != nil {
 		ignore = func(err error) bool { return cfg.Answer(err) || isAnswer(err) }
 	}
 	method := func(name string, kind resil.Kind, streams, essential bool) *resil.Method {
+		g := g
+		if kind == resil.Write {
+			g = writes
+		}
 		return g.Method(resil.MethodSpec{
 			Name: name, Kind: kind, Timeout: resil.Timeout{Attempt: cfg.Timeout.Attempt}, Ignore: ignore,
 			Streams: streams, Essential: essential, Levels: resil.DefaultActions(kind, essential, nil),
