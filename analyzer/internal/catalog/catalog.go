@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"go/types"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -66,9 +67,15 @@ const (
 	CallError         // ... and the last result is an error, or a command with Err() error
 	GRPCStub          // ... and the last parameter is ...grpc.CallOption
 	ConnectStub       // ... and a parameter is a *connect.Request, or a result a Connect stream
+	ErrorResult       // the last result is an error; the parameters may be anything
+	Reply             // likewise, or a command with Err() error
+	InputParam        // the last result is an error, and a parameter a pointer to an operation's input, "…Input"
 )
 
-var shapeNames = map[string]Shape{"ctx": ContextFunc, "ctxerr": CallError, "grpc": GRPCStub, "connect": ConnectStub}
+var shapeNames = map[string]Shape{
+	"ctx": ContextFunc, "ctxerr": CallError, "grpc": GRPCStub, "connect": ConnectStub,
+	"err": ErrorResult, "reply": Reply, "input": InputParam,
+}
 
 // Deadline is how a call is bounded in time.
 type Deadline uint8
@@ -95,7 +102,9 @@ type Row struct {
 	Why        string // Counted only
 	Attempts   int    // Retry: attempts by default; Call: attempts that the client makes by itself, 0 = 1
 	Timed      bool   // Runs: bounds its function in time
+	Outside    int    // Runs: 1 + index of a function parameter that runs outside the breaker, 0 = none
 	Write      bool   // Call: alters something and is not idempotent by itself
+	With       string // Call: only if an argument calls this function
 	Old        bool   // of earlier versions of the module
 	Line       int    // in the table; 0 = from the user's configuration
 }
@@ -157,6 +166,11 @@ func matchPath(pattern, p string) bool {
 	return ok
 }
 
+// MakesBreakers reports whether a function of the package makes breakers.
+func (c *Catalog) MakesBreakers(importPath string) bool {
+	return slices.ContainsFunc(c.rowsFor(Normalize(importPath)), func(r *Row) bool { return r.Effect == Breaker })
+}
+
 // Lookup returns the row of a function or method, nil if it has none. through
 // is the static type on which a method is selected, which may be an interface
 // that embeds the declaring one; nil if unknown.
@@ -184,6 +198,35 @@ func (c *Catalog) Lookup(fn *types.Func, through types.Type) *Row {
 	r := c.find(fn.Pkg().Path(), declared, fn)
 	c.cache.Store(fn, r)
 	return r
+}
+
+// Key identifies one of the names of a row among all, whatever line it is on.
+func (r *Row) Key(name string) string {
+	receiver := r.Receiver
+	if receiver == "" {
+		receiver = "."
+	}
+	effect := ""
+	for e, is := range effectNames {
+		if is == r.Effect {
+			effect = e
+		}
+	}
+	return r.Path + " " + effect + " " + receiver + " " + name
+}
+
+// FuncValue is the name in rows for calling a value of a function type.
+const FuncValue = "()"
+
+// LookupFunc returns the row of a named function type: what calling its values
+// does. Nil if it has none.
+func (c *Catalog) LookupFunc(n *types.Named) *Row {
+	obj := n.Origin().Obj()
+	sig, ok := n.Underlying().(*types.Signature)
+	if !ok || obj.Pkg() == nil {
+		return nil
+	}
+	return c.find(obj.Pkg().Path(), obj.Name(), types.NewFunc(obj.Pos(), obj.Pkg(), FuncValue, sig))
 }
 
 // find returns the best row: an exact name beats a pattern, an exact receiver
@@ -223,6 +266,9 @@ func (r *Row) score(receiver string, fn *types.Func) int {
 			name = 4
 			break
 		}
+		if fn.Name() == FuncValue {
+			continue // no method: patterns do not speak of it
+		}
 		if ok, _ := path.Match(n, fn.Name()); ok {
 			name = 1
 		}
@@ -238,8 +284,15 @@ func (r *Row) score(receiver string, fn *types.Func) int {
 
 // Matches reports whether a signature has the shape.
 func (s Shape) Matches(sig *types.Signature) bool {
-	if s == AnyShape {
+	switch s {
+	case AnyShape:
 		return true
+	case ErrorResult:
+		return lastIsError(sig)
+	case Reply:
+		return answers(sig)
+	case InputParam:
+		return lastIsError(sig) && takesInput(sig)
 	}
 	params := sig.Params()
 	if params.Len() == 0 || !IsContext(params.At(0).Type()) {
@@ -263,13 +316,29 @@ func answers(sig *types.Signature) bool {
 	if n == 0 {
 		return false
 	}
-	last := sig.Results().At(n - 1).Type()
-	if types.Identical(last, types.Universe.Lookup("error").Type()) {
+	if lastIsError(sig) {
 		return true
 	}
+	last := sig.Results().At(n - 1).Type()
 	obj, _, _ := types.LookupFieldOrMethod(last, true, nil, "Err")
 	fn, ok := obj.(*types.Func)
-	return ok && fn.Signature().Params().Len() == 0
+	return ok && !IsContext(last) && fn.Signature().Params().Len() == 0
+}
+
+// takesInput reports whether a parameter of sig points to a struct with the
+// input of an operation.
+func takesInput(sig *types.Signature) bool {
+	for v := range sig.Params().Variables() {
+		if _, ok := types.Unalias(v.Type()).(*types.Pointer); ok && strings.HasSuffix(typeName(v.Type()), "Input") {
+			return true
+		}
+	}
+	return false
+}
+
+func lastIsError(sig *types.Signature) bool {
+	n := sig.Results().Len()
+	return n > 0 && types.Identical(sig.Results().At(n-1).Type(), types.Universe.Lookup("error").Type())
 }
 
 // IsGRPCStub reports whether sig is that of a method of a generated gRPC stub.
@@ -280,6 +349,17 @@ func IsGRPCStub(sig *types.Signature) bool {
 	}
 	last, ok := p.At(p.Len() - 1).Type().(*types.Slice)
 	return ok && isNamed(last.Elem(), "google.golang.org/grpc", "CallOption")
+}
+
+// IsGAXStub reports whether sig is that of a method of a generated client of a
+// Google API that answers at once; those that list return iterators.
+func IsGAXStub(sig *types.Signature) bool {
+	p := sig.Params()
+	if !sig.Variadic() || p.Len() < 2 || !IsContext(p.At(0).Type()) || !lastIsError(sig) {
+		return false
+	}
+	last, ok := p.At(p.Len() - 1).Type().(*types.Slice)
+	return ok && isNamed(last.Elem(), "github.com/googleapis/gax-go", "CallOption")
 }
 
 // IsConnectStub reports whether sig is that of a method of a generated Connect
@@ -427,12 +507,18 @@ func (r *Row) option(o string) error {
 		r.Why = value
 	case "as":
 		r.Dependency = value
+	case "with":
+		r.With = value
 	case "old":
 		r.Old = true
 	case "timed":
 		r.Timed = true
 	case "write":
 		r.Write = true
+	case "outside":
+		if _, err := fmt.Sscan(value, &r.Outside); err != nil || r.Outside < 1 {
+			return fmt.Errorf("outside=%s is no parameter; the first is 1", value)
+		}
 	case "attempts":
 		if _, err := fmt.Sscan(value, &r.Attempts); err != nil {
 			return fmt.Errorf("attempts=%s is no number", value)

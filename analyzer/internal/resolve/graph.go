@@ -91,18 +91,27 @@ func (p *program) modeOf(o *op) (m modes, guard string, timed bool) {
 			return guarded, g, false
 		}
 	}
+	m, guard = o.around()
+	return m, guard, false
+}
+
+// around says how an op runs what it runs, whatever it does itself.
+func (o *op) around() (m modes, guard string) {
 	switch {
 	case o.Go:
-		return loose, "", false
+		return loose, ""
 	case o.Region != "":
-		return guarded, o.Region, false
+		return guarded, o.Region
 	case o.node.covered() != "":
-		return guarded, o.node.covered(), false
+		return guarded, o.node.covered()
 	case o.node.top.Outbound != "":
-		return guarded, "//resil:outbound " + o.node.top.Outbound, false
+		return guarded, "//resil:outbound " + o.node.top.Outbound
 	}
-	return plain, "", false
+	return plain, ""
 }
+
+// outside reports whether a guard runs its i-th parameter outside the breaker.
+func (o *op) outside(i int) bool { return o.Row.Outside == i+1 }
 
 // covered returns what guards everything that a function does by itself.
 func (n *node) covered() string {
@@ -143,7 +152,21 @@ func (p *program) connect(owners map[int32]param) {
 				if g := p.guardBehind(o); g != "" {
 					m, guard = guarded, g
 				}
-				p.connectArgs(owners, rel, o, func(int) modes { return plain }, m, guard, timed)
+				p.connectArgs(owners, rel, o, func(i int) modes {
+					if o.outside(i) {
+						return 0
+					}
+					return plain
+				}, m, guard, timed)
+				if o.Row.Outside != 0 {
+					m, guard := o.around()
+					p.connectArgs(owners, rel, o, func(i int) modes {
+						if o.outside(i) {
+							return plain
+						}
+						return 0
+					}, m, guard, false)
+				}
 			}
 			// A parameter that this function runs is judged at its callers.
 			direct := true
@@ -163,7 +186,7 @@ func (p *program) connect(owners map[int32]param) {
 // runsArgs reports whether foreign code may run the functions that an op passes.
 func (o *op) runsArgs() bool {
 	return o.Kind == summary.Extern || o.Kind == summary.Outbound ||
-		o.Kind == summary.Interface && (o.outside || len(o.targets) == 0)
+		o.Kind == summary.Interface && (o.leaves || len(o.targets) == 0)
 }
 
 // guardBehind returns the guard that an interface of the module stands for: one
@@ -343,6 +366,9 @@ func (p *program) learn(owners map[int32]param) bool {
 				}
 				if o.runsArgs() {
 					mode, g := m, guard
+					if o.outside(i) {
+						mode, g = o.around()
+					}
 					if behind := p.guardBehind(o); behind != "" {
 						mode, g = guarded, behind
 					}

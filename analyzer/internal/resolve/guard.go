@@ -157,6 +157,9 @@ func (p *program) store() {
 				continue
 			}
 			for _, s := range all {
+				if s.typ != "" && s.typ != p.values[val].Name {
+					continue // options are no part of what was handed over beside them
+				}
 				p.stored[val] = append(p.stored[val], s.src)
 				p.fields[val] = append(p.fields[val], s.field)
 			}

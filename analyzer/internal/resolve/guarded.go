@@ -57,7 +57,7 @@ func (p *program) bypasses(g *summary.Guard) []finding.Finding {
 	}
 	var out []finding.Finding
 	said := make(map[[2]any]bool)
-	report := func(k *pkg, fn string, at summary.Pos, callee, message string) {
+	report := func(k *pkg, fn string, at summary.Pos, callee, message string, fixes ...finding.Fix) {
 		key := [2]any{k, at}
 		if said[key] || !k.own {
 			return
@@ -70,7 +70,7 @@ func (p *program) bypasses(g *summary.Guard) []finding.Finding {
 		n := &node{pkg: k}
 		out = append(out, finding.Finding{
 			Rule: "bypassed", Pos: p.position(n, at), End: p.end(n, at), Message: message,
-			Package: k.Path, Func: fn, Callee: callee,
+			Package: k.Path, Func: fn, Callee: callee, Fixes: fixes,
 		})
 	}
 	decorator := g.Decorator[strings.LastIndexByte(g.Decorator, '.')+1:]
@@ -82,12 +82,12 @@ func (p *program) bypasses(g *summary.Guard) []finding.Finding {
 			switch {
 			case o.Region != "":
 			case o.Kind == summary.Static && r.types[ownerOfID(o.Callee)] && methods[lastName(o.Callee)]:
-				report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s goes round the guard of %s: call it through %s", o.shown(), g.Dependency, decorator))
+				report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s goes round the guard of %s: call it through %s", o.shown(), g.Dependency, decorator), p.swap(o)...)
 			case o.Kind == summary.Outbound && methods[lastName(o.Callee)] && p.holds(o.v(o.Recv), r.values):
-				report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s goes round the guard of %s: call it through %s", o.shown(), g.Dependency, decorator))
+				report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s goes round the guard of %s: call it through %s", o.shown(), g.Dependency, decorator), p.swap(o)...)
 			case o.Kind == summary.Interface && methods[o.Method] && p.holds(o.v(o.Recv), r.values) && !r.types[ownerOf(n.top)]:
 				if !p.handedTo(g, r, o, decorator, report) {
-					report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s reaches the raw client of %s here: %s exists; pass that", o.shown(), g.Dependency, decorator))
+					report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s reaches the raw client of %s here: %s exists; pass that", o.shown(), g.Dependency, decorator), p.swap(o)...)
 				}
 			}
 		}
@@ -97,7 +97,7 @@ func (p *program) bypasses(g *summary.Guard) []finding.Finding {
 
 // handedTo reports the places where the raw client was handed over, to arrive
 // at an interface call.
-func (p *program) handedTo(g *summary.Guard, r raw, o *op, decorator string, report func(*pkg, string, summary.Pos, string, string)) bool {
+func (p *program) handedTo(g *summary.Guard, r raw, o *op, decorator string, report func(*pkg, string, summary.Pos, string, string, ...finding.Fix)) bool {
 	found := false
 	for _, k := range p.pkgs {
 		for _, h := range k.Handed {
@@ -216,7 +216,10 @@ func freshbreaker(p *program, _ []call) []finding.Finding {
 		for _, f := range k.Fresh {
 			fn := &k.Funcs[f.Func]
 			file := &k.Files[f.Pos.File]
-			if !f.Used || f.Kept || f.Loops || fn.Entry || file.Test || file.Helper || file.Generated || p.runOnce(p.byID[fn.ID]) {
+			if !f.Used || f.Kept || f.Loops || f.Returned || fn.Entry || file.Test || file.Helper || file.Generated || p.runOnce(p.byID[fn.ID]) {
+				continue
+			}
+			if f.Via != "" && !p.makesFresh(f.Via, make(map[string]bool)) {
 				continue
 			}
 			n := &node{pkg: k}
@@ -228,6 +231,26 @@ func freshbreaker(p *program, _ []call) []finding.Finding {
 		}
 	}
 	return out
+}
+
+// makesFresh reports whether a function returns a new breaker on every call.
+func (p *program) makesFresh(id string, seen map[string]bool) bool {
+	n := p.byID[id]
+	if n == nil || seen[id] {
+		return false
+	}
+	seen[id] = true
+	made := false
+	for _, f := range n.pkg.Fresh {
+		if n.pkg.Funcs[f.Func].ID != id {
+			continue
+		}
+		if f.Kept || !f.Returned || f.Via != "" && !p.makesFresh(f.Via, seen) {
+			return false
+		}
+		made = true
+	}
+	return made
 }
 
 // runOnce reports whether a function runs once in the life of the process, as
@@ -258,25 +281,50 @@ func fallbackloop(p *program, _ []call) []finding.Finding {
 			g := &k.Guards[i]
 			for _, m := range g.Methods {
 				for _, f := range m.Fallbacks {
-					from := p.byID[f.Func]
-					if from == nil {
-						continue
+					for _, from := range p.standIns(g, f) {
+						o, path := p.reaches(from, g)
+						if o == nil || said[o] || !o.node.pkg.own {
+							continue
+						}
+						said[o] = true
+						n := o.node
+						out = append(out, finding.Finding{
+							Rule: "fallbackloop", Pos: p.position(n, o.Pos), End: p.end(n, o.Pos),
+							Message: fmt.Sprintf("the fallback of %s reaches %s again on the path %s: it fails for the same reason, or loads what tries to recover; answer from something else",
+								m.Name, g.Dependency, strings.Join(path, " → ")),
+							Related: []finding.Related{{Pos: p.position(&node{pkg: k}, f.Pos), Message: "the fallback of " + g.Dependency}},
+							Package: n.pkg.Path, Func: n.Name, Callee: o.Callee,
+						})
 					}
-					o, path := p.reaches(from, g)
-					if o == nil || said[o] || !o.node.pkg.own {
-						continue
-					}
-					said[o] = true
-					n := o.node
-					out = append(out, finding.Finding{
-						Rule: "fallbackloop", Pos: p.position(n, o.Pos), End: p.end(n, o.Pos),
-						Message: fmt.Sprintf("the fallback of %s reaches %s again on the path %s: it fails for the same reason, or loads what tries to recover; answer from something else",
-							m.Name, g.Dependency, strings.Join(path, " → ")),
-						Related: []finding.Related{{Pos: p.position(&node{pkg: k}, f.Pos), Message: "the fallback of " + g.Dependency}},
-						Package: n.pkg.Path, Func: n.Name, Callee: o.Callee,
-					})
 				}
 			}
+		}
+	}
+	return out
+}
+
+// standIns returns the functions that a fallback runs: the one it names, or the
+// methods of all that the decorator's constructor is given as its fallback.
+func (p *program) standIns(g *summary.Guard, f summary.Fallback) []*node {
+	if f.Func != "" {
+		if n := p.byID[f.Func]; n != nil {
+			return []*node{n}
+		}
+		return nil
+	}
+	c := p.byID[g.Constructor]
+	if c == nil || len(c.Params) < 3 {
+		return nil
+	}
+	var out []*node
+	for _, val := range p.sorted(c.pkg.vars[c.Params[2]]) {
+		x := &p.values[val]
+		t := p.types[x.Name]
+		if x.Kind != summary.TypeValue || t == nil || t.methods[f.Method] == nil {
+			continue
+		}
+		if n := p.byID[t.methods[f.Method].Func]; n != nil {
+			out = append(out, n)
 		}
 	}
 	return out

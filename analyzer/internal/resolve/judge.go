@@ -342,7 +342,7 @@ func (p *program) pathTo(n *node) string {
 func (p *program) pathPlaces(n *node) []finding.Related {
 	var out []finding.Related
 	for _, e := range p.trail(n) {
-		if e.from == e.to.outer && e.from.Name == e.to.Name && len(out) > 0 {
+		if e.from == e.to.outer && e.from.Name == e.to.Name {
 			continue
 		}
 		out = append(out, finding.Related{Pos: p.position(e.from, e.op.Pos), Message: e.from.title() + " runs " + e.to.title()})

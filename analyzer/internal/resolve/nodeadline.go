@@ -53,7 +53,11 @@ func (p *program) boundOf(c *call) bound {
 	}
 	switch catalog.Deadline(c.row.Deadline) {
 	case catalog.ByContext:
-		return p.boundOfContext(o.v(o.Context))
+		b := p.boundOfContext(o.v(o.Context))
+		if b == unbounded && p.settled(c) {
+			return bounded
+		}
+		return b
 	case catalog.ByTimeout:
 		return p.boundOfHTTP(c)
 	case catalog.Unbounded:
@@ -95,14 +99,116 @@ func (p *program) boundOfHTTP(c *call) bound {
 	if !known && !isDefault {
 		return unknownBound
 	}
-	request := unbounded // Get, Post…: they carry no context
-	if lastName(c.callee) == "Do" || lastName(c.callee) == "RoundTrip" {
-		request = unknownBound
+	switch lastName(c.callee) {
+	case "Do", "RoundTrip":
 		if len(c.op.Args) > 0 {
-			request = p.boundOfContext(c.op.v(c.op.Args[0]))
+			return p.boundOfContext(c.op.v(c.op.Args[0]))
+		}
+		return unknownBound
+	case "DialContext":
+		return p.boundOfContext(c.op.v(c.op.Context))
+	}
+	return unbounded // Get, Post…: they carry no context
+}
+
+// settled reports whether the client that a call is made on, or an option of the
+// call, states a timeout.
+func (p *program) settled(c *call) bool {
+	seen := make(map[int32]bool)
+	for _, v := range append([]summary.Var{c.op.Recv}, c.op.Args...) {
+		if p.statesTimeout(c.op.v(v), seen) {
+			return true
 		}
 	}
-	return request
+	for _, val := range c.values {
+		if val >= 0 && p.timedValue(val, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *program) statesTimeout(v int32, seen map[int32]bool) bool {
+	for val := range p.pts[v] {
+		if p.timedValue(val, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// timedValue reports whether a client, an option or an interceptor bounds in
+// time what is done through it.
+func (p *program) timedValue(val int32, seen map[int32]bool) bool {
+	if seen[val] {
+		return false
+	}
+	seen[val] = true
+	x := &p.values[val]
+	switch x.Kind {
+	case summary.FuncValue:
+		return p.timesNext(x.node)
+	case summary.TypeValue:
+		if t := p.types[x.Name]; t != nil && t.methods["RoundTrip"] != nil {
+			return p.timesNext(p.byID[t.methods["RoundTrip"].Func])
+		}
+		return false
+	case summary.ContextValue:
+		return false
+	}
+	for _, s := range slices.Concat(x.Set, p.fields[val]) {
+		if isTimeout(s) {
+			return true
+		}
+	}
+	for _, v := range slices.Concat(x.in, x.part, p.stored[val]) {
+		if p.statesTimeout(v, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// isTimeout reports whether a field, option or method bounds a whole exchange,
+// and not only a step of it such as connecting. s may be followed by its value.
+func isTimeout(s string) bool {
+	name, value, _ := strings.Cut(s, "=")
+	if name == "WithDefaultServiceConfig" {
+		return strings.Contains(value, "timeout")
+	}
+	for _, prefix := range []string{"Set", "With"} {
+		name = strings.TrimPrefix(name, prefix)
+	}
+	return timeouts[name]
+}
+
+var timeouts = map[string]bool{
+	"Timeout": true, "RequestTimeout": true, "ReadTimeout": true, "SocketTimeout": true, "QueryTimeout": true,
+	"CommandTimeout": true, "OperationTimeout": true, "ResponseTimeout": true, "CallTimeout": true, "HTTPTimeout": true,
+}
+
+// timesNext reports whether a transport or interceptor derives a context with a
+// deadline for what it calls.
+func (p *program) timesNext(n *node) bool {
+	if n == nil {
+		return false
+	}
+	for _, m := range p.nodes[n.index:] {
+		if !inside(m, n) {
+			break
+		}
+		for _, o := range m.ops {
+			if o.Kind != summary.Dynamic && !o.Middle {
+				continue
+			}
+			for _, a := range append([]summary.Var{o.Context}, o.Args...) {
+				if p.boundOfContext(o.v(a)) == bounded {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // timeouts reports whether all clients that v may hold have a Timeout, and
@@ -115,21 +221,39 @@ func (p *program) timeouts(v int32) (all, known bool) {
 			continue
 		}
 		known = true
-		if x.Name != "net/http.Client" {
-			return true, true // made elsewhere: its settings are out of sight
+		stated := slices.Concat(x.Set, p.fields[val])
+		has := func(field string) bool {
+			return slices.ContainsFunc(stated, func(s string) bool { return s == field || strings.HasPrefix(s, field+"=") })
 		}
-		if !slices.ContainsFunc(x.Set, func(s string) bool { return strings.HasPrefix(s, "Timeout") }) && !p.storedField(val, "Timeout") {
-			all = false
+		switch {
+		case x.Name == "net.Dialer":
+			all = all && (has("Timeout") || has("Deadline"))
+		case x.Name != "net/http.Client":
+			return true, true // made elsewhere: its settings are out of sight
+		default:
+			all = all && (has("Timeout") || has("Transport") && p.timedTransport(val))
 		}
 	}
 	return all && known, known
 }
 
-// storedField reports whether a field of an object is set somewhere.
-func (p *program) storedField(val int32, field string) bool {
-	for _, f := range p.fields[val] {
-		if f == field {
-			return true
+// timedTransport reports whether a client's transport bounds its exchanges: one
+// of the module that does, or a foreign one whose settings are out of sight.
+func (p *program) timedTransport(client int32) bool {
+	x := &p.values[client]
+	for _, v := range slices.Concat(x.in, x.part, p.stored[client]) {
+		for val := range p.pts[v] {
+			t := &p.values[val]
+			switch t.Kind {
+			case summary.ObjectValue:
+				if t.Name != "net/http.Transport" && t.ID != "" || slices.ContainsFunc(t.Set, func(s string) bool { return strings.HasPrefix(s, "ResponseHeaderTimeout") }) {
+					return true
+				}
+			case summary.TypeValue, summary.FuncValue:
+				if p.timedValue(val, make(map[int32]bool)) {
+					return true
+				}
+			}
 		}
 	}
 	return false

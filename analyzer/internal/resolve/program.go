@@ -82,7 +82,7 @@ type op struct {
 	targets   []*node
 	foreign   []foreign // what leaves the module through an interface
 	seen      map[int32]bool
-	outside   bool          // an implementation lies outside the module: it may run the arguments
+	leaves    bool          // an implementation lies outside the module: it may run the arguments
 	callbacks []*node       // functions that foreign code runs
 	helpers   []summary.Row // guards and other helpers behind an interface
 }
@@ -121,6 +121,7 @@ type fact struct{ v, value int32 }
 type stored struct {
 	src   int32
 	field string
+	typ   string // of the struct, if known
 }
 
 // link numbers everything.
@@ -227,7 +228,7 @@ func (p *program) load(k *pkg) {
 	}
 	for _, s := range k.Stores {
 		base := k.vars[s.Base]
-		p.stores[base] = append(p.stores[base], stored{k.vars[s.Src], s.Field})
+		p.stores[base] = append(p.stores[base], stored{k.vars[s.Src], s.Field, s.Type})
 	}
 	for _, b := range k.Values {
 		v := k.vars[b.Var]
@@ -372,7 +373,7 @@ func (p *program) resolve(o *op, v, val int32) {
 			}
 			return
 		}
-		if o.outside && x.node != nil {
+		if o.leaves && x.node != nil {
 			p.callback(o, x.node)
 		}
 	case summary.Dynamic:
@@ -443,8 +444,8 @@ func (p *program) dispatch(o *op, name string, val int32) {
 
 // leave enters that a call leaves the module.
 func (p *program) leave(o *op, row summary.Row, callee string, val int32) {
-	if !o.outside {
-		o.outside = true
+	if !o.leaves {
+		o.leaves = true
 		p.watchArgs(o)
 	}
 	if e := catalog.Effect(row.Effect); e > catalog.Lazy {

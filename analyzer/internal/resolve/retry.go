@@ -25,6 +25,8 @@ func (p *program) attempts(o *op) int {
 		}
 	case o.Kind == summary.Extern && catalog.Effect(o.Row.Effect) == catalog.Policies:
 		n = p.policyAttempts(o)
+	case o.Kind == summary.Extern && o.Row.Dependency == "resil" && !o.node.file.Resil:
+		n = p.stated(o)
 	case o.node.file.Resil:
 		if m := p.guardMethod(o.node.top); m != nil && o.Kind == summary.Extern {
 			n = m.Attempts
@@ -39,6 +41,39 @@ func (p *program) attempts(o *op) int {
 // retries reports whether an op runs what it runs again after a failure.
 func (p *program) retries(o *op) bool {
 	return o.Retry || p.attempts(o) > 1 || o.Kind == summary.Extern && catalog.Effect(o.Row.Effect) == catalog.Retry
+}
+
+// stated returns the attempts of the retry policies that a dependency is given:
+// sys.Dependency(name, resil.Retry{Attempts: 3}).
+func (p *program) stated(o *op) int {
+	n := 1
+	seen := make(map[int32]bool)
+	var look func(v int32)
+	look = func(v int32) {
+		for _, val := range p.sorted(v) {
+			x := &p.values[val]
+			if seen[val] || x.Kind != summary.ObjectValue {
+				continue
+			}
+			seen[val] = true
+			if strings.HasSuffix(x.Name, "/runtime.Retry") {
+				for _, s := range x.Set {
+					if a, ok := strings.CutPrefix(s, "Attempts="); ok {
+						if i, err := strconv.Atoi(a); err == nil {
+							n = max(n, i)
+						}
+					}
+				}
+			}
+			for _, in := range x.in {
+				look(in)
+			}
+		}
+	}
+	for _, a := range o.Args {
+		look(o.v(a))
+	}
+	return n
 }
 
 // policyAttempts returns the attempts of the retry policies of a failsafe call.
@@ -288,19 +323,24 @@ func (p *program) retried() map[*node]string {
 	return out
 }
 
-// underRetryingGuard names the decorator that retries and runs n.
+// underRetryingGuard names the guard that retries and runs n: a decorator, an
+// executor, a dependency.
 func (p *program) underRetryingGuard(n *node) string {
 	if p.underGuard == nil {
 		p.underGuard = make(map[*node]string)
 		var work []*node
 		for _, d := range p.nodes {
 			m := p.guardMethod(d.top)
-			if m == nil || m.Attempts < 2 {
-				continue
-			}
 			for _, e := range d.edges {
-				if p.underGuard[e.to] == "" {
-					p.underGuard[e.to] = d.top.title()
+				name := ""
+				switch {
+				case m != nil && m.Attempts > 1:
+					name = d.top.title()
+				case m == nil && e.mode == guarded && e.op.Kind == summary.Extern && p.attempts(e.op) > 1:
+					name = e.op.shown()
+				}
+				if name != "" && p.underGuard[e.to] == "" {
+					p.underGuard[e.to] = name
 					work = append(work, e.to)
 				}
 			}

@@ -22,6 +22,7 @@ func unguarded(p *program, calls []call) []finding.Finding {
 			"%s call %s is unguarded %s: when %s hangs or fails, so does its caller; wrap it in a generated decorator or a breaker, or say why not with //resil:guarded",
 			c.row.Dependency, c.short(), where, c.row.Dependency))
 		f.Related = p.pathPlaces(c.op.node)
+		f.Fixes = p.swap(c.op)
 		out = append(out, f)
 	}
 	return out

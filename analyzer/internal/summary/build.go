@@ -28,6 +28,8 @@ func Of(u *finding.Unit, cat *catalog.Catalog, dep func(path string) *Package) *
 		evidenced: make(map[*types.Func]*Row),
 		clients:   make(map[*types.Package][]*types.TypeName),
 		depFuncs:  make(map[string]map[string]string),
+
+		initialised: make(map[*types.Var]bool),
 	}
 	for _, f := range u.Files {
 		b.file(f)
@@ -38,12 +40,12 @@ func Of(u *finding.Unit, cat *catalog.Catalog, dep func(path string) *Package) *
 		}
 	}
 	slices.Sort(b.out.Imports)
+	b.guards()
 	for i, f := range u.Files {
 		b.at, b.test = int32(i), b.out.Files[i].Test
 		b.declarations(f)
 	}
 	b.types()
-	b.guards()
 	b.finish()
 	return b.out
 }
@@ -73,6 +75,9 @@ type builder struct {
 	at   int32 // index of the current file
 	test bool  // it is a test file
 	fn   *function
+
+	initialised  map[*types.Var]bool // variables that have a value from their declaration on
+	guardedNames map[string]bool     // see guardedTypes
 
 	callee *types.Func // the function whose arguments are being walked
 	config bool        // the settings of something foreign are being walked
@@ -107,10 +112,12 @@ type started struct {
 }
 
 type region struct {
-	guard string
-	from  token.Pos
-	vars  []types.Object // results of the admission
-	off   int            // > 0 inside the branch where it was refused
+	guard   string
+	from    token.Pos
+	asked   string         // the breaker that was asked, as written
+	results []types.Object // of the admission
+	tells   []types.Object // those of them that still tell whether it was given
+	off     int            // > 0 where it was refused, and once it is given back
 }
 
 type loop struct {
@@ -261,7 +268,11 @@ func (b *builder) close() {
 	fn := b.fn
 	ops := b.out.Funcs[fn.index].Ops
 	for _, g := range fn.started {
-		ops[g.op].Go = !slices.ContainsFunc(fn.awaits, func(at token.Pos) bool { return at > g.at })
+		o := &ops[g.op]
+		o.Go = !slices.ContainsFunc(fn.awaits, func(at token.Pos) bool { return at > g.at })
+		if o.Go && !strings.HasPrefix(o.Region, directivePrefix) {
+			o.Region = "" // nobody waits for it here
+		}
 	}
 	b.fn = fn.outer
 }
@@ -366,6 +377,9 @@ func (b *builder) op(o Op) int {
 	return len(f.Ops) - 1
 }
 
+// directivePrefix begins the name of the guard that a directive speaks of.
+const directivePrefix = "//resil:guarded "
+
 // region returns the guard that admits what happens at p, a directive before
 // a breaker.
 func (b *builder) region(p Pos) string {
@@ -376,7 +390,7 @@ func (b *builder) region(p Pos) string {
 			reason, ok = lines[b.u.Fset.PositionFor(b.fn.stmt.Pos(), false).Line]
 		}
 		if ok {
-			return "//resil:guarded " + reason
+			return directivePrefix + reason
 		}
 	}
 	for i := len(b.fn.regions) - 1; i >= 0; i-- {

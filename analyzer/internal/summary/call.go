@@ -5,6 +5,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/resilgo/resil/analyzer/internal/catalog"
@@ -208,12 +209,29 @@ func (b *builder) dynamic(e *ast.CallExpr, fun ast.Expr, sig *types.Signature) [
 	if sel, ok := fun.(*ast.SelectorExpr); ok {
 		name = sel.Sel
 	}
+	if n, ok := types.Unalias(b.typeOf(fun)).(*types.Named); ok && n.Obj().Pkg() != nil && !b.inModule(n.Obj().Pkg()) {
+		if r := b.cat.LookupFunc(n); r != nil && r.Effect <= catalog.Counted {
+			return b.callOfType(e, n, r, name, recv, args, sig)
+		}
+	}
 	results := b.results(sig)
 	b.op(Op{
 		Kind: Dynamic, Pos: b.pos(name), Shown: types.ExprString(shortExpr(fun)), Recv: recv,
 		Args: args, Results: results, Context: contextArg(sig, args),
 	})
 	return results
+}
+
+// callOfType adds the call of a value of a catalogued function type.
+func (b *builder) callOfType(e *ast.CallExpr, n *types.Named, r *catalog.Row, name ast.Node, recv Var, args []Var, sig *types.Signature) []Var {
+	fn := types.NewFunc(n.Obj().Pos(), n.Obj().Pkg(), n.Obj().Name(), sig)
+	c := site{fn: fn, sig: sig, node: e, name: name, recv: recv, args: args, exprs: e.Args}
+	op := Op{
+		Kind: Outbound, Pos: b.pos(name), Recv: recv, Args: args, Context: contextArg(sig, args), Row: b.rowOf(r, c),
+		Callee: fn.FullName(), Shown: fn.Pkg().Name() + "." + fn.Name(),
+	}
+	b.op(op)
+	return b.object(c, "")
 }
 
 // shortExpr keeps literals out of names.
@@ -273,12 +291,13 @@ func (b *builder) invoke(c site) []Var {
 		row = stubRow(fn, c.through)
 	}
 	switch {
-	case row != nil && row.Effect == catalog.Lazy:
+	case row != nil && (row.Effect == catalog.Lazy || row.With != "" && !b.given(c, row.With)):
 		b.mutate(c)
 		return b.object(c, "")
 	case row != nil && row.Effect > catalog.Lazy:
 		return b.special(c, op, row)
 	case iface:
+		op.Swaps = b.swaps(c)
 		return b.interfaceCall(c, op, row)
 	case row != nil:
 		op.Kind, op.Row = Outbound, b.rowOf(row, c)
@@ -287,6 +306,7 @@ func (b *builder) invoke(c site) []Var {
 		}
 		op.Write = b.writes(c, op.Row)
 		op.Middle = fn.Name() == "RoundTrip" && b.fn.roundTrip
+		op.Swaps = b.swaps(c)
 		b.name(&op, c)
 		b.op(op)
 		return b.object(c, "")
@@ -294,14 +314,27 @@ func (b *builder) invoke(c site) []Var {
 		return b.object(c, "") // whatever guards the connection guards the stub
 	case b.inModule(fn.Pkg()):
 		op.Kind, op.Callee, op.Results = Static, b.id(fn), b.results(c.sig)
-		op.Reader = b.takesReader(c)
+		op.Reader, op.Swaps = b.takesReader(c), b.swaps(c)
 		b.op(op)
+		b.noteVia(c, op.Callee)
 		return op.Results
 	}
 	b.noteKey(c)
 	b.mutate(c)
 	b.extern(c, op)
 	return b.object(c, "")
+}
+
+// given reports whether an argument of a call is that of an option's function.
+func (b *builder) given(c site, option string) bool {
+	return slices.ContainsFunc(c.exprs, func(e ast.Expr) bool {
+		call, ok := ast.Unparen(e).(*ast.CallExpr)
+		if !ok {
+			return false
+		}
+		fn := b.funcOf(call.Fun)
+		return fn != nil && fn.Name() == option
+	})
 }
 
 // mutate: what a method of a foreign object is given, without a result, becomes
@@ -381,7 +414,7 @@ func (b *builder) outboundName(fn *types.Func) string {
 func (b *builder) rowOf(r *catalog.Row, c site) Row {
 	row := Row{
 		Effect: uint8(r.Effect), Deadline: uint8(r.Deadline), Dependency: r.Dependency, Why: r.Why,
-		Attempts: r.Attempts, Timed: r.Timed, Write: r.Write,
+		Attempts: r.Attempts, Timed: r.Timed, Write: r.Write, Outside: r.Outside,
 	}
 	if row.Deadline == uint8(catalog.ByContext) && !takesContext(c.fn.Signature()) {
 		row.Deadline = uint8(catalog.ByClient)
@@ -403,6 +436,9 @@ func stubRow(fn *types.Func, through types.Type) *catalog.Row {
 	sig := fn.Signature()
 	if catalog.IsGRPCStub(sig) {
 		return grpcStub
+	}
+	if catalog.IsGAXStub(sig) {
+		return gaxStub
 	}
 	n := namedOf(through)
 	if n == nil || n.Obj().Pkg() == nil {
@@ -436,6 +472,7 @@ func isStubMaker(fn *types.Func) bool {
 }
 
 var (
+	gaxStub     = &catalog.Row{Effect: catalog.Call, Dependency: "google"}
 	grpcStub    = &catalog.Row{Effect: catalog.Call, Dependency: "grpc"}
 	connectStub = &catalog.Row{Effect: catalog.Call, Dependency: "connect"}
 	twirpStub   = &catalog.Row{Effect: catalog.Call, Dependency: "twirp"}
@@ -496,7 +533,7 @@ func (b *builder) special(c site, op Op, row *catalog.Row) []Var {
 	case catalog.Region:
 		op.Kind = Extern
 		b.op(op)
-		b.fn.regions = append(b.fn.regions, region{guard: row.Dependency, from: c.node.End()})
+		b.fn.regions = append(b.fn.regions, region{guard: row.Dependency, from: c.node.End(), asked: receiverOf(c.node)})
 	case catalog.Breaker:
 		b.noteFresh(c)
 		return b.object(c, row.Dependency)
@@ -560,13 +597,22 @@ func (b *builder) admitted(e ast.Expr, lhs []ast.Expr) {
 	}
 	for _, l := range lhs {
 		if id, ok := l.(*ast.Ident); ok {
-			if obj := b.u.Info.Defs[id]; obj != nil {
-				r.vars = append(r.vars, obj)
-			} else if obj := b.u.Info.Uses[id]; obj != nil {
-				r.vars = append(r.vars, obj)
+			if obj := b.objectOf(id); obj != nil {
+				r.results = append(r.results, obj)
+				r.tells = append(r.tells, obj)
 			}
 		}
 	}
+}
+
+// receiverOf returns the receiver of a method call as written, "" if there is none.
+func receiverOf(n ast.Node) string {
+	if call, ok := n.(*ast.CallExpr); ok {
+		if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+			return types.ExprString(sel.X)
+		}
+	}
+	return ""
 }
 
 // extern adds the call of a foreign function that may run its arguments.

@@ -3,6 +3,7 @@ package summary
 import (
 	"go/ast"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/resilgo/resil/analyzer/internal/catalog"
@@ -16,6 +17,22 @@ func (b *builder) noteFresh(c site) {
 	b.fn.fresh = append(b.fn.fresh, fresh{
 		call:  c.node,
 		Fresh: Fresh{Func: b.fn.index, Pos: b.pos(c.name), Name: shown(c.fn, c.through), Full: c.fn.Origin().FullName()},
+	})
+}
+
+// noteVia notes the call of a function of the module that returns a breaker: it
+// may make it.
+func (b *builder) noteVia(c site, id string) {
+	if b.test || c.sig.Results().Len() != 1 {
+		return
+	}
+	n := namedOf(c.sig.Results().At(0).Type())
+	if n == nil || n.Obj().Pkg() == nil || b.inModule(n.Obj().Pkg()) || !b.cat.MakesBreakers(n.Obj().Pkg().Path()) {
+		return
+	}
+	b.fn.fresh = append(b.fn.fresh, fresh{
+		call:  c.node,
+		Fresh: Fresh{Func: b.fn.index, Pos: b.pos(c.name), Name: shown(c.fn, c.through), Full: c.fn.Origin().FullName(), Via: id},
 	})
 }
 
@@ -37,12 +54,50 @@ func (b *builder) settleFresh(body ast.Node) {
 		case direct: // gobreaker.NewCircuitBreaker(…).Execute(…)
 			f.Used = true
 		case obj == nil:
-			f.Kept = true
+			b.followPlace(body, f.call, &f.Fresh)
 		default:
 			b.useOf(body, obj, f.call, &f.Fresh)
 		}
 		b.out.Fresh = append(b.out.Fresh, f.Fresh)
 	}
+}
+
+// followPlace follows a breaker that is no variable's: returned, or an argument.
+func (b *builder) followPlace(body, call ast.Node, f *Fresh) {
+	stack := stackOf(body, call)
+	for i := len(stack) - 2; i >= 0; i-- {
+		if _, ok := stack[i].(*ast.ParenExpr); ok {
+			continue
+		}
+		if _, ok := stack[i].(*ast.ReturnStmt); ok {
+			f.Returned = true
+			return
+		}
+		break
+	}
+	if len(stack) < 2 || !b.handedOn(body, stack, call, f) {
+		f.Kept = true
+	}
+}
+
+// stackOf returns the nodes from body down to n.
+func stackOf(body, n ast.Node) []ast.Node {
+	var stack, found []ast.Node
+	ast.Inspect(body, func(m ast.Node) bool {
+		switch {
+		case m == nil:
+			stack = stack[:len(stack)-1]
+			return true
+		case found != nil:
+			return false
+		}
+		stack = append(stack, m)
+		if m == n {
+			found = slices.Clone(stack)
+		}
+		return true
+	})
+	return found
 }
 
 // holder returns the local variable that a call's result is assigned to, or
@@ -96,6 +151,10 @@ func (b *builder) useOf(body ast.Node, obj types.Object, made ast.Node, f *Fresh
 		stack = append(stack, n)
 		id, ok := n.(*ast.Ident)
 		if !ok || b.u.Info.Uses[id] != obj {
+			return true
+		}
+		if _, ok := stack[len(stack)-2].(*ast.ReturnStmt); ok {
+			f.Returned = true
 			return true
 		}
 		sel, ok := stack[len(stack)-2].(*ast.SelectorExpr)

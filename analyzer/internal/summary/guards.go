@@ -44,13 +44,17 @@ func (b *builder) guard(i *model.Interface, file int32) Guard {
 		}
 		gm.Seconds = m.WorstCase.Seconds()
 		for _, f := range m.Fallbacks {
-			if f.Func == nil {
+			if f.Func == nil && f.Method == "" {
 				continue
+			}
+			id := ""
+			if f.Func != nil {
+				id = FuncID(f.Func)
 			}
 			pos := b.u.Fset.PositionFor(f.Line.Pos, false)
 			gm.Fallbacks = append(gm.Fallbacks, Fallback{
-				Func: FuncID(f.Func),
-				Pos:  Pos{File: file, Line: int32(pos.Line), Col: int32(pos.Column), Offset: int32(pos.Offset), End: int32(pos.Offset) + int32(f.Line.End-f.Line.Pos)},
+				Func: id, Method: f.Method,
+				Pos: Pos{File: file, Line: int32(pos.Line), Col: int32(pos.Column), Offset: int32(pos.Offset), End: int32(pos.Offset) + int32(f.Line.End-f.Line.Pos)},
 			})
 		}
 		g.Methods = append(g.Methods, gm)

@@ -5,6 +5,8 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
+	"strings"
 )
 
 func (b *builder) block(s *ast.BlockStmt) {
@@ -20,11 +22,67 @@ func (b *builder) stmts(list []ast.Stmt, end token.Pos) {
 	fn := b.fn
 	fn.blocks = append(fn.blocks, end)
 	open := len(fn.regions)
+	var closed refusal // of outer blocks: over for the rest of this one
 	for _, s := range list {
 		b.statement(s)
+		for i := range fn.regions {
+			if b.closes(s, &fn.regions[i]) {
+				fn.regions[i].off++
+				if i < open {
+					closed = append(closed, i)
+				}
+			}
+		}
 	}
+	closed.set(fn, -1)
 	fn.regions = fn.regions[:open]
 	fn.blocks = fn.blocks[:len(fn.blocks)-1]
+}
+
+// closes reports whether a statement gives an admission back on every way
+// through it: done(err), entry.Exit(), breaker.RecordSuccess(). What is deferred
+// comes at the end of the function.
+func (b *builder) closes(s ast.Stmt, r *region) bool {
+	if r.off != 0 || s.Pos() < r.from {
+		return false
+	}
+	switch s := s.(type) {
+	case *ast.ExprStmt:
+		call, ok := ast.Unparen(s.X).(*ast.CallExpr)
+		return ok && b.givesBack(call, r)
+	case *ast.IfStmt:
+		els, ok := s.Else.(*ast.BlockStmt)
+		return ok && b.closesIn(s.Body, r) && b.closesIn(els, r)
+	case *ast.BlockStmt:
+		return b.closesIn(s, r)
+	}
+	return false
+}
+
+func (b *builder) closesIn(s *ast.BlockStmt, r *region) bool {
+	return slices.ContainsFunc(s.List, func(s ast.Stmt) bool { return b.closes(s, r) })
+}
+
+// givesBack reports whether a call tells the breaker how what it admitted ended.
+func (b *builder) givesBack(call *ast.CallExpr, r *region) bool {
+	switch fun := ast.Unparen(call.Fun).(type) {
+	case *ast.Ident:
+		return slices.Contains(r.results, b.u.Info.Uses[fun])
+	case *ast.SelectorExpr:
+		if id, ok := ast.Unparen(fun.X).(*ast.Ident); ok && slices.Contains(r.results, b.u.Info.Uses[id]) {
+			return ending[fun.Sel.Name]
+		}
+		return ending[fun.Sel.Name] && r.asked != "" && types.ExprString(fun.X) == r.asked
+	}
+	return false
+}
+
+// ending are the methods, of an admission or of the breaker that gave it, that
+// tell how it ended.
+var ending = map[string]bool{
+	"Exit": true, "Accept": true, "Reject": true, "Done": true,
+	"RecordSuccess": true, "RecordFailure": true, "RecordResult": true, "RecordError": true,
+	"MarkSuccess": true, "MarkFailed": true, "Success": true, "Failure": true, "Error": true,
 }
 
 func (b *builder) statement(s ast.Stmt) {
@@ -127,19 +185,55 @@ func (b *builder) ifStmt(s *ast.IfStmt) {
 	}
 	asked := len(fn.regions)
 	b.expr(s.Cond)
-	refused := b.refused(s.Cond)
+	admitted, refused := b.outcome(s.Cond)
+	for i := asked; i < len(fn.regions); i++ { // "if breaker.Ready() { … }"
+		if !slices.Contains(refused, i) && !slices.Contains(admitted, i) {
+			admitted = append(admitted, i)
+		}
+	}
 	refused.set(fn, 1)
 	b.block(s.Body)
 	refused.set(fn, -1)
-	if len(refused) == 0 { // "if breaker.Ready() { … }": admitted in the branch only
-		fn.regions = fn.regions[:asked]
-	}
+	admitted.set(fn, 1)
 	if s.Else != nil {
 		b.statement(s.Else)
 	}
+	// Who was refused, and does not leave, goes on below.
+	if leaves(s.Else) {
+		admitted.set(fn, -1)
+	}
+	if !leaves(s.Body) {
+		refused.set(fn, 1)
+	}
 }
 
-// refusal holds the regions, by index, that were refused in a branch.
+// leaves reports whether a branch does not go on behind its statement.
+func leaves(s ast.Stmt) bool {
+	switch s := s.(type) {
+	case *ast.BlockStmt:
+		return len(s.List) > 0 && leaves(s.List[len(s.List)-1])
+	case *ast.IfStmt:
+		return s.Else != nil && leaves(s.Body) && leaves(s.Else)
+	case *ast.ReturnStmt, *ast.BranchStmt:
+		return true
+	case *ast.ExprStmt:
+		call, ok := s.X.(*ast.CallExpr)
+		if !ok {
+			return false
+		}
+		name := ""
+		switch fun := call.Fun.(type) {
+		case *ast.Ident:
+			name = fun.Name
+		case *ast.SelectorExpr:
+			name = fun.Sel.Name
+		}
+		return name == "panic" || name == "Goexit" || strings.HasPrefix(name, "Exit") || strings.HasPrefix(name, "Fatal") || strings.HasPrefix(name, "Panic")
+	}
+	return false
+}
+
+// refusal holds regions by index, to take them out of a branch.
 type refusal []int
 
 func (r refusal) set(fn *function, by int) {
@@ -148,37 +242,43 @@ func (r refusal) set(fn *function, by int) {
 	}
 }
 
-// refused returns the regions that cond, when true, says were refused:
-// "err != nil", "blocked != nil", "!allowed".
-func (b *builder) refused(cond ast.Expr) refusal {
-	var out refusal
-	mark := func(e ast.Expr) {
-		id, ok := ast.Unparen(e).(*ast.Ident)
-		for i, r := range b.fn.regions {
-			if !ok { // "!breaker.Allow()": the region begins in the condition
-				if r.from > e.Pos() && r.from <= e.End() {
-					out = append(out, i)
-				}
-				continue
-			}
-			for _, v := range r.vars {
-				if v == b.u.Info.Uses[id] {
-					out = append(out, i)
-				}
-			}
-		}
-	}
+// outcome returns the regions that cond, when true, says were admitted ("err ==
+// nil", "ok") and those that it says were refused ("err != nil", "!ok").
+func (b *builder) outcome(cond ast.Expr) (admitted, refused refusal) {
 	switch c := ast.Unparen(cond).(type) {
 	case *ast.BinaryExpr:
-		if c.Op == token.NEQ {
-			mark(c.X)
-		}
-		if c.Op == token.LOR {
-			out = append(b.refused(c.X), b.refused(c.Y)...)
+		switch c.Op {
+		case token.EQL:
+			return b.askedBy(c.X), nil
+		case token.NEQ:
+			return nil, b.askedBy(c.X)
+		case token.LOR, token.LAND:
+			xa, xr := b.outcome(c.X)
+			ya, yr := b.outcome(c.Y)
+			if c.Op == token.LOR {
+				return nil, append(xr, yr...) // one of them is enough
+			}
+			return append(xa, ya...), append(xr, yr...)
 		}
 	case *ast.UnaryExpr:
 		if c.Op == token.NOT {
-			mark(c.X)
+			return nil, b.askedBy(c.X)
+		}
+	default:
+		return b.askedBy(cond), nil
+	}
+	return nil, nil
+}
+
+// askedBy returns the regions whose admission an expression tells of: its
+// result, or the question itself.
+func (b *builder) askedBy(e ast.Expr) refusal {
+	var out refusal
+	id, ok := ast.Unparen(e).(*ast.Ident)
+	for i, r := range b.fn.regions {
+		switch {
+		case !ok && r.from > e.Pos() && r.from <= e.End(), ok && slices.Contains(r.tells, b.u.Info.Uses[id]):
+			out = append(out, i)
 		}
 	}
 	return out
@@ -240,6 +340,10 @@ func (b *builder) goStmt(s *ast.GoStmt) {
 }
 
 func (b *builder) assignStmt(s *ast.AssignStmt) {
+	defer b.reassigned(s.Lhs, len(b.fn.regions))
+	if s.Tok == token.DEFINE {
+		b.declares(s.Lhs)
+	}
 	if len(s.Lhs) > 1 && len(s.Rhs) == 1 {
 		results := b.multi(s.Rhs[0])
 		for i, l := range s.Lhs {
@@ -259,7 +363,7 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 		if sel, ok := ast.Unparen(l).(*ast.SelectorExpr); ok && b.foreignField(sel) {
 			base := b.expr(sel.X)
 			src := b.value(r, b.typeOf(l))
-			b.store(base, sel.Sel.Name, src, r)
+			b.store(base, sel, src, r)
 			continue
 		}
 		b.assign(b.target(l), b.typeOf(l), r)
@@ -269,11 +373,31 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 	}
 }
 
-func (b *builder) store(base Var, field string, src Var, e ast.Expr) {
+// reassigned: from here on a variable tells of something else than the first n
+// admissions.
+func (b *builder) reassigned(lhs []ast.Expr, n int) {
+	for i := range b.fn.regions[:min(n, len(b.fn.regions))] {
+		r := &b.fn.regions[i]
+		for _, l := range lhs {
+			if id, ok := ast.Unparen(l).(*ast.Ident); ok {
+				r.tells = slices.DeleteFunc(r.tells, func(v types.Object) bool { return v == b.objectOf(id) })
+			}
+		}
+	}
+}
+
+func (b *builder) store(base Var, sel *ast.SelectorExpr, src Var, e ast.Expr) {
 	if base == 0 || b.test || b.isZero(e) {
 		return
 	}
-	b.out.Stores = append(b.out.Stores, Store{Base: base, Src: src, Field: field})
+	s := Store{Base: base, Src: src, Field: sel.Sel.Name}
+	if id, ok := ast.Unparen(sel.X).(*ast.Ident); ok && b.fn.sig != nil {
+		obj := b.u.Info.Uses[id]
+		if n := namedOf(obj.Type()); n != nil && slices.Contains(slices.Collect(b.fn.sig.Params().Variables()), obj.(*types.Var)) {
+			s.Type = typeName(n)
+		}
+	}
+	b.out.Stores = append(b.out.Stores, s)
 }
 
 func (b *builder) isZero(e ast.Expr) bool {
@@ -320,6 +444,7 @@ func (b *builder) valueSpec(s *ast.ValueSpec) {
 	}
 	for i, v := range s.Values {
 		if i < len(s.Names) {
+			b.declares([]ast.Expr{s.Names[i]})
 			b.assign(b.target(s.Names[i]), b.typeOf(s.Names[i]), v)
 		}
 	}

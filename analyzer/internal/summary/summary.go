@@ -117,6 +117,16 @@ type Op struct {
 	Keyed    bool   // the function sets an idempotency key
 	Reader   bool   // passes a reader made outside the innermost function literal
 	Attempts int    // stated attempts of a retry helper or policy, 0 = unknown
+	Swaps    []Swap // what could be called instead of the receiver
+}
+
+// Swap is a guarded thing in scope that has the method that a call calls.
+type Swap struct {
+	Start, End int32  // of the receiver as written, in bytes
+	Expr       string // what to write instead
+	Var        Var    // what it holds, 0 if that is not followed
+	Type       string // its type, "pkg.Name": a guarded interface or a decorator
+	From       string // the type of the receiver
 }
 
 // Row is what the catalogue says of a call.
@@ -128,6 +138,7 @@ type Row struct {
 	Attempts   int
 	Timed      bool
 	Write      bool
+	Outside    int
 }
 
 // Flow says that what Src holds, Dst may hold.
@@ -182,6 +193,7 @@ type Binding struct {
 type Store struct {
 	Base, Src Var
 	Field     string
+	Type      string // of the struct, "pkg.Name", if Base is a parameter: it is what the caller has no other name for
 }
 
 // Type is the method table of a named type.
@@ -250,8 +262,9 @@ type GuardMethod struct {
 
 // Fallback is a function that stands in for a dependency.
 type Fallback struct {
-	Func string // Func.ID
-	Pos  Pos    // of the directive
+	Func   string // Func.ID; "" = Method
+	Method string // of what the decorator's constructor is given as fallback
+	Pos    Pos    // of the directive
 }
 
 // Fresh is a breaker made in a function.
@@ -263,4 +276,7 @@ type Fresh struct {
 	Used  bool   // it runs something in the function that makes it, by itself or in a literal
 	Kept  bool   // it may outlive the call of the function
 	Loops bool   // the function uses it in a loop that it was not made in
+
+	Returned bool   // the function returns it to its caller, who has another one each time
+	Via      string // Func.ID of the function that made it, if it does so; "" = it is made here
 }

@@ -5,6 +5,7 @@ package rows
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -48,6 +49,7 @@ func TestRowsNameWhatExists(t *testing.T) {
 	for _, r := range catalog.Default().Rows() {
 		lines[r.Line] = append(lines[r.Line], r)
 	}
+	var seen []string
 	for line, rows := range lines {
 		var pkgs []*types.Package
 		for _, r := range rows {
@@ -61,13 +63,40 @@ func TestRowsNameWhatExists(t *testing.T) {
 			continue
 		}
 		for _, name := range r.Names {
-			exists := slices.ContainsFunc(pkgs, func(p *types.Package) bool { return declares(p, r, name) })
-			if exists == r.Old {
-				t.Errorf("catalog.table:%d: %s: a function that matches %s.%s with the row's shape: %v", line, r.Path, r.Receiver, name, exists)
+			found := ""
+			for _, p := range pkgs {
+				if found = declares(p, r, name); found != "" {
+					seen = append(seen, r.Key(name)+"\t"+l.module(p.Path())+"\t"+found)
+					break
+				}
+			}
+			if exists := found != ""; exists == r.Old {
+				t.Errorf("catalog.table:%d: %s: a function that %s.%s speaks of, and no other row: %v", line, r.Path, r.Receiver, name, exists)
 			}
 		}
 	}
+	if t.Failed() {
+		return
+	}
+	slices.Sort(seen)
+	text := strings.Join(slices.Compact(seen), "\n") + "\n"
+	if *update {
+		if err := os.WriteFile(witnesses, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if old, err := os.ReadFile(witnesses); err != nil || string(old) != text {
+		t.Errorf("%s is stale (%v): run this test with -update and read the difference", witnesses, err)
+	}
 }
+
+// witnesses holds, for each name of each row, a function of a real module that
+// it speaks of. The catalogue's own test compares it with the table, so that
+// a row cannot be added or changed without this test having been run.
+const witnesses = "../testdata/witnesses.txt"
+
+var update = flag.Bool("update", false, "write down which functions the rows were found to speak of")
 
 func matching(byPath map[string][]*types.Package, pattern string) []*types.Package {
 	var out []*types.Package
@@ -81,21 +110,27 @@ func matching(byPath map[string][]*types.Package, pattern string) []*types.Packa
 	return out
 }
 
-// declares reports whether a package has a function that the row speaks of.
-func declares(p *types.Package, r *catalog.Row, name string) bool {
-	fits := func(obj types.Object) bool {
+// declares returns a function of a package that the catalogue looks up in row
+// r, by the name or pattern; "" if there is none.
+func declares(p *types.Package, r *catalog.Row, name string) string {
+	fits := func(obj types.Object, through types.Type) string {
 		fn, ok := obj.(*types.Func)
 		if !ok {
-			return false
+			return ""
 		}
-		ok, _ = path.Match(name, fn.Name())
-		return ok && r.Shape.Matches(fn.Signature())
+		if ok, _ := path.Match(name, fn.Name()); !ok {
+			return ""
+		}
+		if got := catalog.Default().Lookup(fn, through); got == nil || got.Line != r.Line {
+			return ""
+		}
+		return types.ObjectString(fn, nil)
 	}
 	for _, n := range p.Scope().Names() {
 		obj := p.Scope().Lookup(n)
 		if r.Receiver == "" {
-			if fits(obj) {
-				return true
+			if found := fits(obj, nil); found != "" {
+				return found
 			}
 			continue
 		}
@@ -103,20 +138,37 @@ func declares(p *types.Package, r *catalog.Row, name string) bool {
 		if !ok {
 			continue
 		}
-		if ok, _ := path.Match(r.Receiver, tn.Name()); !ok {
-			continue
-		}
-		t := tn.Type()
-		if !types.IsInterface(t) {
-			t = types.NewPointer(t)
-		}
-		for sel := range types.NewMethodSet(t).Methods() {
-			if fits(sel.Obj()) {
-				return true
-			}
+		if found := declaredOn(tn, r, name, fits); found != "" {
+			return found
 		}
 	}
-	return false
+	return ""
+}
+
+func declaredOn(tn *types.TypeName, r *catalog.Row, name string, fits func(types.Object, types.Type) string) string {
+	if ok, _ := path.Match(r.Receiver, tn.Name()); !ok {
+		return ""
+	}
+	t := tn.Type()
+	if name == catalog.FuncValue {
+		n, ok := t.(*types.Named)
+		if !ok {
+			return ""
+		}
+		if got := catalog.Default().LookupFunc(n); got == nil || got.Line != r.Line {
+			return ""
+		}
+		return types.ObjectString(tn, nil)
+	}
+	if !types.IsInterface(t) {
+		t = types.NewPointer(t)
+	}
+	for sel := range types.NewMethodSet(t).Methods() {
+		if found := fits(sel.Obj(), tn.Type()); found != "" {
+			return found
+		}
+	}
+	return ""
 }
 
 // listing is the import closure, type-checked on demand without bodies.
@@ -134,6 +186,15 @@ type listed struct {
 	Imports           []string
 	ImportMap         map[string]string
 	Error             *struct{ Err string }
+	Module            *struct{ Path, Version string }
+}
+
+// module returns the module of a package with its version.
+func (l *listing) module(p string) string {
+	if lp := l.pkgs[p]; lp != nil && lp.Module != nil {
+		return lp.Module.Path + "@" + lp.Module.Version
+	}
+	return "std"
 }
 
 func list(t *testing.T) *listing {
@@ -146,7 +207,7 @@ func list(t *testing.T) *listing {
 			l.roots = append(l.roots, r.Path)
 		}
 	}
-	cmd := exec.Command("go", append([]string{"list", "-e", "-tags=rows", "-deps", "-json=Dir,ImportPath,DepOnly,Standard,GoFiles,CgoFiles,Imports,ImportMap,Error", "."}, l.roots...)...)
+	cmd := exec.Command("go", append([]string{"list", "-e", "-tags=rows", "-deps", "-json=Dir,ImportPath,DepOnly,Standard,GoFiles,CgoFiles,Imports,ImportMap,Error,Module", "."}, l.roots...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
