@@ -16,6 +16,7 @@ import (
 
 	"github.com/resilgo/resil/examples/retail/internal/app"
 	"github.com/resilgo/resil/examples/retail/internal/config"
+	"github.com/resilgo/resil/examples/retail/internal/customers"
 	"github.com/resilgo/resil/examples/retail/internal/standin"
 	resil "github.com/resilgo/resil/runtime"
 )
@@ -80,7 +81,7 @@ func perform(ctx context.Context, o Options, acts []act, w io.Writer) (err error
 		options: o,
 		screen:  newScreen(w),
 		service: service,
-		crowd:   newCrowd(shop.url, o.Rate),
+		crowd:   customers.New(customers.Config{Base: shop.url, PerSecond: o.Rate}),
 		page:    page.url,
 		acts:    acts,
 	}
@@ -147,7 +148,7 @@ type play struct {
 	options Options
 	screen  *screen
 	service *app.App
-	crowd   *crowd
+	crowd   *customers.Crowd
 	page    string // URL for operators
 	acts    []act
 
@@ -156,7 +157,7 @@ type play struct {
 
 func (p *play) run(ctx context.Context) error {
 	p.introduce()
-	if err := p.stockUp(ctx); err != nil {
+	if err := p.crowd.StockUp(); err != nil {
 		return fmt.Errorf("before the first act: %w", err)
 	}
 	shopping, closeShop := context.WithCancel(ctx)
@@ -164,7 +165,7 @@ func (p *play) run(ctx context.Context) error {
 	left := make(chan struct{}, 1)
 	go func() {
 		defer func() { left <- struct{}{} }()
-		p.crowd.run(shopping)
+		p.crowd.Run(shopping)
 	}()
 
 	reports := make([]report, 0, len(p.acts))
@@ -179,48 +180,6 @@ func (p *play) run(ctx context.Context) error {
 	closeShop()
 	<-left
 	return p.conclude(ctx, reports)
-}
-
-// stockUp fills the shop and lets the first customer buy something.
-func (p *play) stockUp(ctx context.Context) error {
-	for n := range skus {
-		item := map[string]any{"sku": sku(n), "name": names[n], "description": names[n] + ", plain and good.", "cost_cents": 250 + 175*n}
-		if err := p.post(ctx, "/items", item); err != nil {
-			return err
-		}
-		if err := p.post(ctx, "/items/"+sku(n)+"/stock", map[string]any{"quantity": delivery}); err != nil {
-			return err
-		}
-	}
-	for _, k := range kinds {
-		if k.name != "order" {
-			continue
-		}
-		first := p.crowd.visit(k)
-		if first.order == "" {
-			return fmt.Errorf("the first order failed: %s", first.note)
-		}
-		p.crowd.add(first)
-	}
-	return nil
-}
-
-// delivery is how many of each item there are at first: more than the demo
-// sells.
-const delivery = 9_000
-
-var names = [skus]string{
-	"Mug", "Pan", "Teapot", "Bread knife", "Cutting board", "Wine glass",
-	"Salad bowl", "Apron", "Candle", "Tray", "Kettle", "Lamp",
-}
-
-func (p *play) post(_ context.Context, path string, body any) error {
-	var answer map[string]any
-	status, _, err := p.crowd.send(http.MethodPost, path, http.Header{}, body, &answer)
-	if err == nil && status >= 300 {
-		err = fmt.Errorf("POST %s: %d, %v", path, status, answer["error"])
-	}
-	return err
 }
 
 // play plays one act: break, watch, repair, watch.
@@ -267,7 +226,7 @@ func (p *play) play(ctx context.Context, n int, a act) report {
 		p.await(ctx, p.limit(time.Second), func() bool { return false })
 	}
 	r.end = time.Now()
-	r.results = p.crowd.since(r.start)
+	r.results = p.crowd.Since(r.start)
 	p.screen.customers(r)
 	return r
 }

@@ -3,11 +3,11 @@ package demo
 import (
 	"bytes"
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/resilgo/resil/examples/retail/internal/customers"
 	"github.com/resilgo/resil/examples/retail/internal/standin"
 	resil "github.com/resilgo/resil/runtime"
 )
@@ -49,60 +49,14 @@ func TestABrokenPromiseIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnswersAreJudgedAsCustomersWould(t *testing.T) {
-	c := newCrowd("", 1)
-	for name, test := range map[string]struct {
-		answer http.HandlerFunc
-		want   verdict
-	}{
-		"the whole answer":   {func(http.ResponseWriter, *http.Request) {}, full},
-		"something stood in": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Degraded", "db=call") }, degraded},
-		"no, come back": {func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", "1")
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}, refused},
-		"no":                     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, failed},
-		"a bug":                  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, failed},
-		"the line breaks":        {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, failed},
-		"no answer for too long": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, hung},
-		"half an answer, no more": {func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(http.StatusOK)
-			if err := http.NewResponseController(w).Flush(); err != nil {
-				panic(err)
-			}
-			<-r.Context().Done()
-		}, hung},
-	} {
-		t.Run(name, func(t *testing.T) {
-			shop, err := open("127.0.0.1:0", test.answer)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				if err := shop.close(); err != nil {
-					t.Error(err)
-				}
-			}()
-			c.base = shop.url
-			c.client.Timeout = 5 * time.Second
-			if test.want == hung {
-				c.client.Timeout = 50 * time.Millisecond
-			}
-			if got := c.visit(kinds[0]); got.verdict != test.want {
-				t.Errorf("judged %d (%s), want %d", got.verdict, got.note, test.want)
-			}
-		})
-	}
-}
-
 func TestAStripShowsTheWorstOfEachMoment(t *testing.T) {
 	start := time.Now()
-	at := func(d time.Duration, v verdict) result {
-		return result{kind: "order", at: start.Add(d), verdict: v}
+	at := func(d time.Duration, v customers.Verdict) customers.Result {
+		return customers.Result{Kind: "order", At: start.Add(d), Verdict: v}
 	}
-	r := report{start: start, end: start.Add(time.Second), results: []result{
-		at(0, full), at(250*time.Millisecond, degraded), at(299*time.Millisecond, full),
-		at(450*time.Millisecond, refused), at(900*time.Millisecond, hung), at(time.Second, full),
+	r := report{start: start, end: start.Add(time.Second), results: []customers.Result{
+		at(0, customers.Full), at(250*time.Millisecond, customers.Degraded), at(299*time.Millisecond, customers.Full),
+		at(450*time.Millisecond, customers.Refused), at(900*time.Millisecond, customers.Hung), at(time.Second, customers.Full),
 	}}
 	if got, want := newScreen(&bytes.Buffer{}).strip(r, "order"), "█▒×·?"; got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/resilgo/resil/examples/retail/internal/customers"
 	resil "github.com/resilgo/resil/runtime"
 )
 
@@ -16,16 +17,16 @@ type report struct {
 	degraded  time.Duration
 	recovered time.Duration
 	worst     resil.Level
-	results   []result
+	results   []customers.Result
 }
 
 // count is how many requests got what.
-type count [verdicts]int
+type count [customers.Verdicts]int
 
-func tally(results []result) (n count, slowest time.Duration) {
+func tally(results []customers.Result) (n count, slowest time.Duration) {
 	for _, r := range results {
-		n[r.verdict]++
-		slowest = max(slowest, r.took)
+		n[r.Verdict]++
+		slowest = max(slowest, r.Took)
 	}
 	return n, slowest
 }
@@ -44,15 +45,15 @@ const (
 	columns = 72
 )
 
-var marks = [verdicts]struct {
+var marks = [customers.Verdicts]struct {
 	sign  string
 	style style
 }{
-	full:     {"█", green},
-	degraded: {"▒", yellow},
-	refused:  {"×", red},
-	failed:   {"!", red},
-	hung:     {"?", red},
+	customers.Full:     {"█", green},
+	customers.Degraded: {"▒", yellow},
+	customers.Refused:  {"×", red},
+	customers.Failed:   {"!", red},
+	customers.Hung:     {"?", red},
 }
 
 // strip draws what customers got over the time of the act: one sign per slice
@@ -61,12 +62,12 @@ func (s *screen) strip(r report, kind string) string {
 	length := r.end.Sub(r.start)
 	worst := make([]int, min(max(int(length/slice), 1), columns)) // 1 + verdict; 0 = nobody came
 	for _, one := range r.results {
-		if one.kind != kind {
+		if one.Kind != kind {
 			continue
 		}
-		at := int(float64(one.at.Sub(r.start)) / float64(length) * float64(len(worst)))
+		at := int(float64(one.At.Sub(r.start)) / float64(length) * float64(len(worst)))
 		at = min(max(at, 0), len(worst)-1)
-		worst[at] = max(worst[at], 1+int(one.verdict))
+		worst[at] = max(worst[at], 1+int(one.Verdict))
 	}
 	var b strings.Builder
 	for _, w := range worst {
@@ -85,12 +86,12 @@ func (s *screen) customers(r report) {
 	s.line("")
 	for _, kind := range r.act.watch {
 		s.line("   %-9s%s", kind, s.strip(r, kind))
-		for v := full; v < verdicts; v++ {
+		for v := customers.Full; v < customers.Verdicts; v++ {
 			n, example := 0, ""
 			for _, one := range r.results {
-				if one.kind == kind && one.verdict == v {
+				if one.Kind == kind && one.Verdict == v {
 					n++
-					example = one.note
+					example = one.Note
 				}
 			}
 			if n > 0 {
@@ -103,7 +104,7 @@ func (s *screen) customers(r report) {
 // summary shows the table at the end.
 func (s *screen) summary(reports []report) {
 	rows := [][]string{{"", "requests", "in full", "degraded", "refused", "failed", "hung", "slowest", "level", "to degrade", "to recover"}}
-	var all []result
+	var all []customers.Result
 	for _, r := range reports {
 		all = append(all, r.results...)
 		rows = append(rows, row(r.act.short, r.results, r.worst.String(), span(r.degraded), span(r.recovered)))
@@ -112,11 +113,11 @@ func (s *screen) summary(reports []report) {
 	s.table(rows)
 }
 
-func row(title string, results []result, rest ...string) []string {
+func row(title string, results []customers.Result, rest ...string) []string {
 	n, slowest := tally(results)
 	return append([]string{
-		title, fmt.Sprint(n.total()), fmt.Sprint(n[full]), fmt.Sprint(n[degraded]),
-		fmt.Sprint(n[refused]), fmt.Sprint(n[failed]), fmt.Sprint(n[hung]), span(slowest),
+		title, fmt.Sprint(n.total()), fmt.Sprint(n[customers.Full]), fmt.Sprint(n[customers.Degraded]),
+		fmt.Sprint(n[customers.Refused]), fmt.Sprint(n[customers.Failed]), fmt.Sprint(n[customers.Hung]), span(slowest),
 	}, rest...)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/resilgo/resil/examples/retail/internal/app"
 	"github.com/resilgo/resil/examples/retail/internal/archive"
+	"github.com/resilgo/resil/examples/retail/internal/customers"
 	"github.com/resilgo/resil/examples/retail/internal/standin"
 )
 
@@ -51,8 +52,8 @@ func (p *play) conclude(ctx context.Context, reports []report) error {
 		}
 		slowest = max(slowest, d)
 	}
-	p.promise(n[hung] == 0, "no request hung: the slowest answer took %s", span(slowest))
-	p.promise(n[failed] == 0, "no request failed: whoever got no answer got a clear no and a time to come back")
+	p.promise(n[customers.Hung] == 0, "no request hung: the slowest answer took %s", span(slowest))
+	p.promise(n[customers.Failed] == 0, "no request failed: whoever got no answer got a clear no and a time to come back")
 	p.promise(len(p.broken) == 0, "each outage was noticed, and after each the service was optimal again by itself")
 	p.audit(ctx)
 	if len(p.broken) > 0 {
@@ -94,8 +95,9 @@ func (p *play) audit(ctx context.Context) {
 		}
 	}
 	lost, missing := 0, 0
-	confirmed := p.crowd.confirmed()
-	for _, id := range confirmed {
+	confirmed := p.crowd.Confirmed()
+	for _, order := range confirmed {
+		id := order.ID
 		if !sales[id] {
 			lost++
 		}
@@ -116,13 +118,13 @@ func (p *play) audit(ctx context.Context) {
 	}
 	p.promise(lost == 0, "no confirmed order was lost: %d confirmed, %d of them missing", len(confirmed), lost)
 	wrong := 0
-	for n := range skus {
-		stock, err := shop.Stock(ctx, sku(n))
-		if err != nil || stock.OnHand != delivery-sold[sku(n)] {
+	for n := range customers.SKUs {
+		stock, err := shop.Stock(ctx, customers.SKU(n))
+		if err != nil || stock.OnHand != customers.Delivery-sold[customers.SKU(n)] {
 			wrong++
 		}
 	}
-	p.promise(wrong == 0, "no order was carried out twice: the stock of %d items adds up", skus)
+	p.promise(wrong == 0, "no order was carried out twice: the stock of %d items adds up", customers.SKUs)
 	p.promise(missing == 0, "every receipt is in the archive: %d, none missing", len(confirmed)-missing)
 }
 
@@ -131,10 +133,10 @@ func (p *play) invite() {
 	s := p.screen
 	s.heading(len(p.acts)+2, "Your turn", "")
 	s.line("")
-	s.line("   the shop         %s/items  /items/item-00/price-suggestion  /status", p.crowd.base)
+	s.line("   the shop         %s/items  /items/item-00/price-suggestion  /status", p.crowd.Base())
 	s.line("   the live page    %s", p.page)
-	s.line("   break something  curl -X POST %s/demo/redis/refuse", p.crowd.base)
-	s.line("   and repair it    curl -X POST %s/demo/redis/none", p.crowd.base)
+	s.line("   break something  curl -X POST %s/demo/redis/refuse", p.crowd.Base())
+	s.line("   and repair it    curl -X POST %s/demo/redis/none", p.crowd.Base())
 	s.line("                    (db, openai, redis, s3) × (refuse, hang, restart, none)")
 	s.line("   stop             Ctrl-C")
 }

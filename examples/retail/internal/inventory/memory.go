@@ -55,6 +55,14 @@ type memo[T any] struct {
 	Value T
 }
 
+// fresh reports whether the answer is younger than d. One from the future is
+// not: it was written by a host whose clock is ahead, and would stay fresh
+// until ours gets there.
+func (m memo[T]) fresh(d time.Duration) bool {
+	age := time.Since(m.At)
+	return age >= 0 && age < d
+}
+
 // last returns what is remembered under key, however old.
 func last[T any](ctx context.Context, m *Memory, key string) (T, error) {
 	v, found := recall[T](ctx, m, key)

@@ -38,7 +38,7 @@ type Service struct {
 
 // Item returns an item, from the cache when it is fresh there.
 func (s *Service) Item(ctx context.Context, sku string) (retail.Item, error) {
-	if v, found := recall[retail.Item](ctx, s.Memory, itemKey(sku)); found && time.Since(v.At) < s.FreshFor() {
+	if v, found := recall[retail.Item](ctx, s.Memory, itemKey(sku)); found && v.fresh(s.FreshFor()) {
 		return v.Value, nil
 	}
 	return asked(ctx, s.Memory, itemKey(sku), func(ctx context.Context) (retail.Item, error) {

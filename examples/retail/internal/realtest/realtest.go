@@ -27,11 +27,17 @@ import (
 	"github.com/resilgo/resil/tools/servers"
 )
 
-// Postgres returns the URL of a new, empty database.
+// Postgres returns the URL of a new, empty database on a server of its own.
 func Postgres(tb testing.TB) string {
 	tb.Helper()
-	server := servers.Test(tb, servers.Postgres)
-	admin, err := sql.Open("pgx", server.URL)
+	return Database(tb, servers.Test(tb, servers.Postgres).URL)
+}
+
+// Database returns the URL of a new, empty database on the server whose
+// superuser's URL is given.
+func Database(tb testing.TB, server string) string {
+	tb.Helper()
+	admin, err := sql.Open("pgx", server)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -48,7 +54,7 @@ func Postgres(tb testing.TB) string {
 			tb.Error(err)
 		}
 	})
-	return withPath(tb, server.URL, name)
+	return withPath(tb, server, name)
 }
 
 // Redis returns the URL of an empty Redis database.
@@ -70,12 +76,17 @@ func Redis(tb testing.TB) string {
 	return address
 }
 
-// S3 returns where a new, empty bucket is.
+// S3 returns where a new, empty bucket is, on a server of its own.
 func S3(tb testing.TB) archive.S3Config {
 	tb.Helper()
-	server := servers.Test(tb, servers.S3)
+	return Bucket(tb, servers.Test(tb, servers.S3).URL)
+}
+
+// Bucket returns where a new, empty bucket is, on the server at endpoint.
+func Bucket(tb testing.TB, endpoint string) archive.S3Config {
+	tb.Helper()
 	cfg := archive.S3Config{
-		Endpoint: server.URL, Region: "us-east-1", Bucket: "retail-" + strings.ToLower(rand.Text()[:10]),
+		Endpoint: endpoint, Region: "us-east-1", Bucket: "retail-" + strings.ToLower(rand.Text()[:10]),
 		AccessKey: servers.S3AccessKey, SecretKey: servers.S3SecretKey,
 	}
 	client := s3.New(s3.Options{
@@ -124,6 +135,12 @@ func (x *Toxiproxy) Front(name, raw string) string {
 	return u.String()
 }
 
+// On returns the same Toxiproxy as a subtest sees it.
+func (x *Toxiproxy) On(tb testing.TB) *Toxiproxy {
+	tb.Helper()
+	return &Toxiproxy{tb: tb, url: x.url}
+}
+
 // Refuse cuts the connections through a proxy and takes no new ones.
 func (x *Toxiproxy) Refuse(name string) {
 	x.tb.Helper()
@@ -137,19 +154,38 @@ func (x *Toxiproxy) Poison(name, toxic string, attributes map[string]any) {
 	x.post("/proxies/"+name+"/toxics", map[string]any{"type": toxic, "name": toxic, "attributes": attributes}, nil)
 }
 
-// Heal ends whatever was done to any proxy.
-func (x *Toxiproxy) Heal() {
+// Cure takes a toxic away again.
+func (x *Toxiproxy) Cure(name, toxic string) {
 	x.tb.Helper()
-	x.post("/reset", nil, nil)
+	x.send(http.MethodDelete, "/proxies/"+name+"/toxics/"+toxic, nil, nil)
+}
+
+// Accept ends what [Toxiproxy.Refuse] began.
+func (x *Toxiproxy) Accept(name string) {
+	x.tb.Helper()
+	x.post("/proxies/"+name, map[string]any{"enabled": true}, nil)
+}
+
+// Redirect cuts the connections through a proxy and leads new ones to another
+// server, host:port.
+func (x *Toxiproxy) Redirect(name, upstream string) {
+	x.tb.Helper()
+	x.post("/proxies/"+name, map[string]any{"enabled": false}, nil)
+	x.post("/proxies/"+name, map[string]any{"enabled": true, "upstream": upstream}, nil)
 }
 
 func (x *Toxiproxy) post(path string, body, answer any) {
+	x.tb.Helper()
+	x.send(http.MethodPost, path, body, answer)
+}
+
+func (x *Toxiproxy) send(method, path string, body, answer any) {
 	x.tb.Helper()
 	text, err := json.Marshal(body)
 	if err != nil {
 		x.tb.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(x.tb.Context(), http.MethodPost, x.url+path, bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(x.tb.Context(), method, x.url+path, bytes.NewReader(text))
 	if err != nil {
 		x.tb.Fatal(err)
 	}
