@@ -66,6 +66,14 @@ race: ## the tests of every module under the race detector
 quick: ## the tests without race detector, those that are slow cut short
 	@$(each) go test -short -timeout 5m ./...
 
+.PHONY: soak
+soak: ## random outages on virtual time, other seeds each time; ARGS='-runs=50 -for=12h' or ARGS=-seed=N
+	@go -C examples/retail test ./internal/soak -count=1 -timeout 0 -run 'TestSoak$$' -v $(or $(ARGS),-runs=10 -for=6h)
+
+.PHONY: scenarios
+scenarios: ## every outage on real servers; ARGS='-random=50 -seed=7' for random ones
+	@go -C examples/retail test ./internal/scenario -count=1 -timeout 0 -run TestScenarios -v -full $(ARGS)
+
 .PHONY: generate
 generate: ## rewrite generated code and docs
 	@$(each) go generate ./...

@@ -435,7 +435,7 @@ func (s *call) again(err error) bool {
 	if s.ctx.Err() != nil || c.method.dep.breaker.State() == breaker.Open {
 		return false
 	}
-	wait := jittered(c.retry, s.tries)
+	wait := jittered(c.retry, s.tries, c.method.dep.random)
 	now := mono.Now()
 	if after := retryAfter(err); after > 0 {
 		s.retryAt = now + after

@@ -24,10 +24,11 @@ type dependency struct {
 	id      int // in the level engine
 	breaker *breaker.Breaker
 
-	lastPass atomic.Int64 // mono.Time of the last call that passed a level
-	down     atomic.Bool  // as the level engine knows it
-	checked  atomic.Bool  // it has a health check
-	open     atomic.Int64 // the breaker's open period
+	random   func() float64 // of retries' waits; nil = the library's
+	lastPass atomic.Int64   // mono.Time of the last call that passed a level
+	down     atomic.Bool    // as the level engine knows it
+	checked  atomic.Bool    // it has a health check
+	open     atomic.Int64   // the breaker's open period
 
 	// Guarded by sys.mu.
 	order      []*Guard // as registered
@@ -56,6 +57,10 @@ func (s *System) dependency(name string) *dependency {
 	d := &dependency{sys: s, name: name, id: -1}
 	d.lastPass.Store(int64(mono.Now() - MaxDuration))
 	d.breaker = breaker.New(breakerConfig(Breaker{}.WithDefaults(0), 0), d.breakerChanged)
+	d.breaker.Jitter(s.jitter(name))
+	if s.config.Seed != 0 {
+		d.random = s.jitter("retries of " + name)
+	}
 	d.spec = GuardSpec{Dependency: name, Criticality: Medium, Down: Medium.Down()}
 	s.defineLevel(d)
 	// Readers hold slices that end before what this appends.

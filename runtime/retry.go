@@ -1,6 +1,9 @@
 package resil
 
 import (
+	"hash/fnv"
+	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,8 +50,12 @@ func (b *budget) spend() bool {
 }
 
 // jittered returns the wait before attempt i+1: uniform in [0, r.Wait(i)]. The
-// library's interval is the middle of that range, ±100 %.
-func jittered(r Retry, i int) time.Duration {
+// library's interval is the middle of that range, ±100 %; its chance cannot be
+// seeded, so random does instead where that is asked for.
+func jittered(r Retry, i int, random func() float64) time.Duration {
+	if random != nil {
+		return time.Duration(random() * float64(r.Wait(i)))
+	}
 	b := backoff.ExponentialBackOff{
 		InitialInterval:     r.Wait(i) / 2,
 		MaxInterval:         r.Wait(i) / 2,
@@ -56,4 +63,21 @@ func jittered(r Retry, i int) time.Duration {
 		RandomizationFactor: 1,
 	}
 	return min(b.NextBackOff(), r.Wait(i))
+}
+
+// jitter returns a source of numbers in [0,1), safe for concurrent use: with a
+// seed a function of seed and name, else the process's own.
+func (s *System) jitter(name string) func() float64 {
+	if s.config.Seed == 0 {
+		return rand.Float64
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(name))                              // never fails
+	source := rand.New(rand.NewPCG(s.config.Seed, hash.Sum64())) //nolint:gosec // jitter, not a secret
+	var mu sync.Mutex
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return source.Float64()
+	}
 }

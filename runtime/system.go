@@ -32,6 +32,7 @@ type Config struct {
 	Health         HealthConfig
 	Logger         *slog.Logger // for transitions and trouble; nil = slog.Default() at the time of logging
 	Overrides      Overrides    // in force from the start; see [System.Reload]
+	Seed           uint64       // of all jitter, for simulations that must repeat; 0 = another one each time
 }
 
 // LevelConfig says how levels follow from dependencies. Zero fields take the
@@ -128,6 +129,7 @@ func New(config Config, options ...Option) (*System, error) {
 		}
 	}
 	s.checks = health.New(s.checkDone)
+	s.checks.Jitter(s.jitter)
 	s.startLevels()
 	return s, nil
 }

@@ -117,6 +117,7 @@ type Breaker struct {
 	_     [32]byte // the words above are read by every call, those below written by some
 
 	onChange func(Change)
+	random   func() float64 // in [0,1), of the jitter
 
 	mu       sync.Mutex // guards everything below and every change of word
 	cfg      Config
@@ -164,13 +165,17 @@ type Forced struct {
 
 // New returns a closed breaker. onChange may be nil.
 func New(cfg Config, onChange func(Change)) *Breaker {
-	b := &Breaker{cfg: cfg, onChange: onChange}
+	b := &Breaker{cfg: cfg, onChange: onChange, random: rand.Float64}
 	if cfg.windowed() {
 		b.win.Store(newWindow(cfg.Window))
 	}
 	b.publish()
 	return b
 }
+
+// Jitter makes random, with results in [0,1), the source of the open period's
+// jitter. It must be safe for concurrent use and be set before the first call.
+func (b *Breaker) Jitter(random func() float64) { b.random = random }
 
 // Fast returns a token if the breaker is closed and nothing special goes on.
 // Otherwise the caller must ask Enter.
@@ -452,7 +457,7 @@ func (b *Breaker) endRamp() {
 // renew takes a fresh gobreaker with a freshly jittered open period.
 func (b *Breaker) renew() {
 	b.gbState = gobreaker.StateClosed
-	b.gbOpen = time.Duration(float64(b.cfg.Open) * (0.9 + 0.2*rand.Float64()))
+	b.gbOpen = time.Duration(float64(b.cfg.Open) * (0.9 + 0.2*b.random()))
 	b.gb = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests:   1, // a round is one request
 		Timeout:       max(1, b.gbOpen-1),

@@ -95,6 +95,7 @@ type Result struct {
 // Scheduler runs checks. It is safe for concurrent use; make one with [New].
 type Scheduler struct {
 	report func(Result)
+	random func(dependency string) func() float64
 
 	mu     sync.Mutex // guards what follows
 	groups map[string]*group
@@ -107,8 +108,13 @@ type Scheduler struct {
 // one dependency one at a time and in order, on the dependency's own
 // goroutine and without a lock held. After Close report is called no more.
 func New(report func(Result)) *Scheduler {
-	return &Scheduler{report: report, groups: map[string]*group{}}
+	return &Scheduler{report: report, random: func(string) func() float64 { return rand.Float64 }, groups: map[string]*group{}}
 }
+
+// Jitter makes random the maker of each dependency's source of jitter, which
+// has results in [0,1) and must be safe for concurrent use. It must be set
+// before the first Add.
+func (s *Scheduler) Jitter(random func(dependency string) func() float64) { s.random = random }
 
 // Add adds a check, at any time before Close. Of several checks of one
 // dependency each has its own counts, and the dependency is down while any of
@@ -124,7 +130,7 @@ func (s *Scheduler) Add(c Check) error {
 	}
 	g := s.groups[c.Dependency]
 	if g == nil {
-		g = &group{dependency: c.Dependency, report: s.report, added: make(chan struct{}, 1)}
+		g = &group{dependency: c.Dependency, report: s.report, random: s.random(c.Dependency), added: make(chan struct{}, 1)}
 		s.groups[c.Dependency] = g
 		if s.ctx != nil {
 			s.run(g)
@@ -181,6 +187,7 @@ func (s *Scheduler) Close(ctx context.Context) error {
 type group struct {
 	dependency string
 	report     func(Result)
+	random     func() float64
 	added      chan struct{} // wakes the loop to a new check
 
 	mu     sync.Mutex // guards checks, the slice only
@@ -208,7 +215,7 @@ type run struct {
 }
 
 func (g *group) add(c Check) {
-	first := time.Duration(rand.Int64N(int64(c.Every)))
+	first := g.phase(c)
 	g.mu.Lock()
 	g.checks = append(g.checks, &check{Check: c, due: time.Now().Add(first)})
 	g.mu.Unlock()
@@ -240,7 +247,7 @@ func (g *group) spread() {
 	defer g.mu.Unlock()
 	now := time.Now()
 	for _, c := range g.checks {
-		c.due = now.Add(time.Duration(rand.Int64N(int64(c.Every))))
+		c.due = now.Add(g.phase(c.Check))
 	}
 }
 
@@ -267,14 +274,19 @@ func (g *group) runDue(ctx context.Context) {
 		if c.due.After(now) || ctx.Err() != nil {
 			continue
 		}
-		c.due = now.Add(period(c.Every))
+		c.due = now.Add(g.period(c.Every))
 		g.once(ctx, c)
 	}
 }
 
+// phase returns when in its period a check begins.
+func (g *group) phase(c Check) time.Duration {
+	return time.Duration(float64(c.Every) * g.random())
+}
+
 // period returns every ±10 %.
-func period(every time.Duration) time.Duration {
-	return time.Duration(float64(every) * (1 - jitter + 2*jitter*rand.Float64()))
+func (g *group) period(every time.Duration) time.Duration {
+	return time.Duration(float64(every) * (1 - jitter + 2*jitter*g.random()))
 }
 
 // once runs c, or counts a failure of the run that still hangs.

@@ -38,11 +38,23 @@ import (
 // cannot be done now is refused with 503 and Retry-After: by the guard of the
 // dependency that is missing or, for what can wait, by the level.
 func New(shop *inventory.Service, sys *resil.System) http.Handler {
+	server := httpguard.NewServer(sys, httpguard.ServerConfig{})
+	return build(shop, sys, func(until resil.Level, h http.Handler) http.Handler {
+		return server.Route(httpguard.Route{Until: until}, h)
+	})
+}
+
+// NewUnguarded is [New] without a level at which a path is shut: what the
+// guarded service is compared with.
+func NewUnguarded(shop *inventory.Service, sys *resil.System) http.Handler {
+	return build(shop, sys, func(_ resil.Level, h http.Handler) http.Handler { return h })
+}
+
+func build(shop *inventory.Service, sys *resil.System, guard func(until resil.Level, h http.Handler) http.Handler) http.Handler {
 	a := &api{shop: shop, sys: sys}
 	mux := http.NewServeMux()
-	server := httpguard.NewServer(sys, httpguard.ServerConfig{})
 	route := func(pattern string, until resil.Level, h handler) {
-		mux.Handle(pattern, server.Route(httpguard.Route{Until: until}, a.serve(h)))
+		mux.Handle(pattern, guard(until, a.serve(h)))
 	}
 	// What the shop is there for is tried at every level; the guards below
 	// know what is left of it.

@@ -8,21 +8,15 @@ import (
 	"errors"
 	"net/http"
 	"path/filepath"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/attribute"
 
-	"github.com/resilgo/resil/examples/retail/internal/api"
-	"github.com/resilgo/resil/examples/retail/internal/archive"
-	"github.com/resilgo/resil/examples/retail/internal/assistant"
-	"github.com/resilgo/resil/examples/retail/internal/cache"
 	"github.com/resilgo/resil/examples/retail/internal/config"
 	"github.com/resilgo/resil/examples/retail/internal/inventory"
 	"github.com/resilgo/resil/examples/retail/internal/standin"
-	"github.com/resilgo/resil/examples/retail/internal/store"
 	resil "github.com/resilgo/resil/runtime"
 	"github.com/resilgo/resil/runtime/admin"
 	overrides "github.com/resilgo/resil/runtime/config"
@@ -75,7 +69,9 @@ func assemble(cfg config.Config, raw *clients, policies resil.Config, options []
 	if err != nil {
 		return nil, errors.Join(err, box.Close(context.Background()))
 	}
-	shop := guard(sys, raw)
+	shop := Wire(sys, Clients{Store: raw.store, Cache: raw.cache, Archive: raw.archive, Assistant: raw.assistant})
+	pool := sys.Knob("pool", [5]float64{1, .9, .75, .5, .2}) // of all connections
+	sys.OnLevel(func(resil.Transition) { raw.store.SetMaxConnections(pool.Value()) })
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics.New(sys), collectors.NewGoCollector())
 	control := admin.Config{
@@ -91,7 +87,7 @@ func assemble(cfg config.Config, raw *clients, policies resil.Config, options []
 		return nil, errors.Join(err, box.Close(context.Background()))
 	}
 	return &App{
-		System: sys, Shop: shop, Handler: api.New(shop, sys), Operators: operators,
+		System: sys, Shop: shop, Handler: handler(shop, sys), Operators: operators,
 		clients: raw, outbox: box, policies: cfg.Policies,
 	}, nil
 }
@@ -99,27 +95,6 @@ func assemble(cfg config.Config, raw *clients, policies resil.Config, options []
 // maxDeferred bounds one document that waits for the archive, in bytes; an
 // export is the largest.
 const maxDeferred = 16 << 20
-
-// guard wraps the four clients in their guards and builds the shop on them.
-// From here on nobody sees a raw client.
-func guard(sys *resil.System, raw *clients) *inventory.Service {
-	memory := inventory.NewMemory(cache.NewGuardedCache(sys, raw.cache))
-	cacheTTL := sys.Knob("cache_ttl", [5]float64{3600, 1800, 900, 300, 60}) // seconds
-	batch := sys.Knob("batch", [5]float64{1, .8, .5, .25, .1})              // of fullBatch
-	pool := sys.Knob("pool", [5]float64{1, .9, .75, .5, .2})                // of all connections
-	sys.OnLevel(func(resil.Transition) { raw.store.SetMaxConnections(pool.Value()) })
-	return &inventory.Service{
-		Store:     store.NewGuardedStore(sys, raw.store, memory),
-		Memory:    memory,
-		Archive:   archive.NewGuardedArchive(sys, raw.archive),
-		Assistant: assistant.NewGuardedAssistant(sys, raw.assistant),
-		FreshFor:  func() time.Duration { return time.Duration(cacheTTL.Value()) * time.Second },
-		Batch:     func() int { return int(batch.Value() * fullBatch) },
-	}
-}
-
-// fullBatch is how many rows an export reads at once on a good day.
-const fullBatch = 500
 
 // Start starts health checks and timers, and follows the file of policies if
 // there is one. No dependency needs to be up.

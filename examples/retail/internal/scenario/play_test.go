@@ -5,6 +5,7 @@ package scenario_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -65,6 +66,41 @@ func (l *lane) outage(f fault, level resil.Level, down ...string) *act {
 	return a
 }
 
+// randomOutage is an outage of dependencies and with faults that the seed picks,
+// for each dependency another.
+func (l *lane) randomOutage(n uint64) *act {
+	r := rand.New(rand.NewPCG(*seed, n)) //nolint:gosec // an outage, not a secret
+	faults := slices.DeleteFunc(slices.Clone(everyFault), func(f fault) bool { return f.during != nil })
+	var down []string
+	for _, d := range []string{"db", "openai", "redis", "s3"} {
+		if r.IntN(2) == 0 {
+			down = append(down, d)
+		}
+	}
+	if down == nil {
+		down = []string{"db"}
+	}
+	picked := map[string]fault{}
+	var names []string
+	for _, d := range down {
+		picked[d] = faults[r.IntN(len(faults))]
+		names = append(names, d+" "+picked[d].name)
+	}
+	a := l.outage(refused, levelWithout(down...), down...)
+	a.name, a.fault = fmt.Sprintf("random %d of seed %d", n, *seed), strings.Join(names, ", ")
+	a.begin = func() {
+		for _, d := range down {
+			picked[d].begin(l, d)
+		}
+	}
+	a.end = func() {
+		for _, d := range down {
+			picked[d].end(l, d)
+		}
+	}
+	return a
+}
+
 // The promises.
 const (
 	recovery  = 2 * time.Minute // from the end of the fault until all is well
@@ -103,9 +139,9 @@ func allowed(kind string, v customers.Verdict, down []string) bool {
 	case customers.Refused:
 		switch kind {
 		case "order":
-			return has("db")
+			return has("db") || len(down) >= 3 // the level is Minimal then
 		case "receipt":
-			return has("db") && has("s3")
+			return has("db") && has("s3") || len(down) >= 3
 		}
 	}
 	return false

@@ -4,6 +4,7 @@ package scenario_test
 
 import (
 	"flag"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -14,8 +15,9 @@ import (
 var (
 	full     = flag.Bool("full", false, "every scenario, also those that take minutes")
 	recordTo = flag.String("record", "", "write a recording of each scenario into this `folder`")
+	random   = flag.Int("random", 2, "how many random outages to play, by the seed")
 	rate     = flag.Int("rate", 15, "requests per `second` and service")
-	seed     = flag.Uint64("seed", 1, "of what customers ask for")
+	seed     = flag.Uint64("seed", 1, "of what customers ask for and of random outages")
 	lasts    = flag.Duration("lasts", 1500*time.Millisecond, "how long a fault lasts once it was noticed")
 	longest  = flag.Duration("longest", 8*time.Second, "how long a long outage lasts")
 )
@@ -36,6 +38,23 @@ var outageOf = []struct {
 	{[]string{"db", "openai"}, resil.Minimal},
 	{[]string{"db", "s3"}, resil.Minimal},
 	{[]string{"db", "openai", "redis", "s3"}, resil.Emergency},
+}
+
+// levelWithout returns the level while some dependencies are away: the table's,
+// or what the score says of three.
+func levelWithout(down ...string) resil.Level {
+	for _, o := range outageOf {
+		if slices.Equal(o.down, down) {
+			return o.level
+		}
+	}
+	// Of ten parts the database is four, the model three, the cache two, the
+	// archive one. Three down leave less than half: Minimal. Less than three
+	// parts left, while the database is away: Emergency.
+	if slices.Contains(down, "db") && slices.Contains(down, "openai") {
+		return resil.Emergency
+	}
+	return resil.Minimal
 }
 
 // TestScenarios plays every outage on PostgreSQL, Redis, an S3 server and a
@@ -80,6 +99,12 @@ func TestScenarios(t *testing.T) {
 	start("service", paceQuick, func(l *lane) {
 		for _, s := range ofTheService {
 			l.as(s.name, func() { l.play(s.act(l)) })
+		}
+	})
+	start("random", paceQuick, func(l *lane) {
+		for n := range *random {
+			a := l.randomOutage(uint64(n))
+			l.as(a.name, func() { l.play(a) })
 		}
 	})
 	start("directives", paceDirectives, func(l *lane) {

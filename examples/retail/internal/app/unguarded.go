@@ -1,0 +1,21 @@
+//go:build unguarded
+
+package app
+
+import (
+	"net/http"
+
+	"github.com/resilgo/resil/examples/retail/internal/api"
+	"github.com/resilgo/resil/examples/retail/internal/inventory"
+	resil "github.com/resilgo/resil/runtime"
+)
+
+// guard leaves the clients as they are: this is the service that load tests
+// compare the guarded one with. Nobody else wants it.
+func guard(_ *resil.System, raw Clients) (*inventory.Memory, Clients) {
+	return inventory.NewMemory(raw.Cache), raw
+}
+
+func handler(shop *inventory.Service, sys *resil.System) http.Handler {
+	return api.NewUnguarded(shop, sys)
+}
