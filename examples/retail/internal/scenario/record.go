@@ -145,7 +145,7 @@ func read(name string) (r Recording, err error) {
 	for {
 		var row Row
 		switch err := lines.Decode(&row); {
-		case err == io.EOF: //nolint:errorlint // Decode returns it bare
+		case err == io.EOF:
 			return r, nil
 		case err != nil:
 			return r, err

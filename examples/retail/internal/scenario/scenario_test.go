@@ -68,7 +68,7 @@ func TestScenarios(t *testing.T) {
 	asWritten := outageOf[:1]
 	if *full {
 		faults = []fault{refused, hanging, cut, flapping}
-		asWritten = append(outageOf[:4:4], outageOf[len(outageOf)-1])
+		asWritten = slices.Concat(outageOf[:4], outageOf[len(outageOf)-1:])
 	}
 	var lanes sync.WaitGroup
 	count := 0

@@ -135,6 +135,7 @@ func (w *weather) call(ctx context.Context, dependency, what string, do func() e
 		wait = time.Duration(luck % uint64(6*time.Second))
 	case sluggish:
 		wait = time.Duration(luck % uint64(400*time.Millisecond))
+	default: // takes its usual time
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -155,8 +156,9 @@ func (w *weather) call(ctx context.Context, dependency, what string, do func() e
 		return errReset
 	case garbled:
 		return errGarbled
+	default:
+		return err
 	}
-	return err
 }
 
 func (w *weather) luck(dependency, what string) uint64 {
