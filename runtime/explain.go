@@ -107,7 +107,7 @@ func (s *call) explain() Explanation {
 	case s.arm.outcome == OutcomeRate:
 		ex.RetryAt = mono.Wall(s.c.refillAt(now), now)
 	case s.arm.outcome == OutcomeShed:
-		ex.RetryAt = m.sys.recoveryAt()
+		ex.RetryAt, ex.LevelCause = m.sys.recoveryAt(), m.sys.cause()
 	case s.retryAt != 0:
 		ex.RetryAt = mono.Wall(s.retryAt, now)
 	}

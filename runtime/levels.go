@@ -324,6 +324,17 @@ func (d *dependency) force(f *Forced, b *breaker.Forced) {
 	s.publish()
 }
 
+// Reset makes the dependency's breaker as new: closed, with nothing counted.
+// What is forced stays, and so does what health checks say. reason must not be
+// empty; it is told to those who follow changes.
+func (d *Dependency) Reset(reason string) error {
+	if reason == "" {
+		return errors.New("resil: a reset needs a reason")
+	}
+	d.dep.breaker.Reset("reset: " + reason)
+	return nil
+}
+
 func checkForce(ttl time.Duration, reason string) error {
 	switch {
 	case ttl <= 0 || ttl > MaxDuration:

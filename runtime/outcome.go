@@ -58,6 +58,7 @@ type Explanation struct {
 	Action     Action        // what the method does at that level
 	Outcome    Outcome       // how the call ended before any fallback
 	Policy     string        // which policy decided: "breaker", "bulkhead", "rate", "timeout", "total", "level", "retry", "client", "caller"
+	LevelCause Cause         // Policy "level": the rule and the dependencies behind the level; else zero
 	Attempts   int           // attempts that reached the client
 	Waited     time.Duration // between attempts
 	Elapsed    time.Duration // of the whole call; 0 when a policy rejected it at once

@@ -136,7 +136,7 @@ func (d *dependency) effective(o DependencyOverride) (merged GuardSpec, longest 
 // for the dependency and each of its methods. Requires sys.mu.
 func (d *dependency) configure() {
 	o := d.sys.overrides.Dependencies[d.name]
-	d.disabled = d.sys.overrides.Disabled || o.Disabled
+	d.disabled = d.sys.disabled() || o.Disabled
 	var longest time.Duration
 	d.spec, longest = d.effective(o)
 	b := *d.spec.Breaker

@@ -49,7 +49,7 @@ const (
 	ChangeLevel    ChangeKind = iota + 1 // From and To are levels
 	ChangeBreaker                        // From and To are breaker states
 	ChangeHealth                         // From and To are "up" or "down", by health checks
-	ChangeForced                         // an override by hand began or ended: To "open", "closed", a level or ""
+	ChangeForced                         // an override by hand began or ended: To "open", "closed", a level, "off" (the kill switch) or ""
 	ChangeReloaded                       // overrides were loaded
 )
 
@@ -79,9 +79,11 @@ type Change struct {
 type Status struct {
 	Level        Level
 	Since        time.Time // of the level
-	Reason       string    // of the last transition
+	Reason       string    // why the level holds: Cause in words
+	Cause        Cause     // why the level holds
 	Score        float64   // 0..100
-	Disabled     bool      // kill switch on
+	Disabled     bool      // kill switch on, by overrides or by hand
+	Killed       *Forced   // kill switch on by hand; see [System.Disable]
 	Forced       *Forced   // the level is forced by hand
 	Expected     time.Time // when Optimal is expected, by the length of past outages; zero when unknown or not needed
 	Started      bool
@@ -89,9 +91,14 @@ type Status struct {
 	Dependencies []DependencyStatus // sorted by name
 }
 
+// Ready reports whether the system serves: it is started, not closed, and not
+// in Emergency. A degraded one serves, and must not be taken out of rotation by
+// its own check.
+func (s Status) Ready() bool { return s.Started && !s.Closed && s.Level != Emergency }
+
 // Forced is an override by hand.
 type Forced struct {
-	To     string // "open", "closed" or a level
+	To     string // "open", "closed", a level, or "off"
 	Reason string
 	Until  time.Time
 }
@@ -115,7 +122,24 @@ type DependencyStatus struct {
 	InFlight    int          // calls in the shared bulkhead; 0 without one
 	Limits      GuardSpec    // effective policies, defaults filled in
 	Methods     []MethodSpec // effective policies, defaults filled in, sorted by name
+
+	Stated   []GuardStated      // what each guard states, in the order of their making
+	Override DependencyOverride // what overrides put above it
 }
+
+// GuardStated is what the code or the directives of one guard state.
+type GuardStated struct {
+	Guard   GuardSpec
+	Methods []MethodStated // as registered
+}
+
+// MethodStated is a method as its guard states it and as it is in force, with
+// overrides and defaults.
+type MethodStated struct{ Stated, InForce MethodSpec }
+
+// Code reports whether code states it, with [System.Dependency], and not the
+// directives of an interface.
+func (g GuardStated) Code() bool { return g.Guard.Interface == doInterface }
 
 // Status returns the state of the system, with effective policies. It changes
 // nothing: a recovery that is due but that no call, timer or [System.Level] has
@@ -127,7 +151,7 @@ func (s *System) Status() Status {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Status{Disabled: s.overrides.Disabled, Started: s.started, Closed: s.closed}
+	st := Status{Disabled: s.disabled(), Killed: s.killed, Started: s.started, Closed: s.closed}
 	now := mono.Now()
 	deps := s.sorted()
 	for _, d := range deps {
@@ -138,7 +162,8 @@ func (s *System) Status() Status {
 	defer l.mu.Unlock()
 	s.define()
 	st.Level, st.Since, st.Score = Level(l.engine.Level()), l.since, l.engine.Score()
-	st.Reason, st.Forced = l.engine.Reason().String(), l.forced
+	st.Cause, st.Forced = causeOf(l.engine.Reason()), l.forced
+	st.Reason = st.Cause.String()
 	wall := time.Now()
 	if d, ok := l.engine.Recovery(wall); ok && st.Level != Optimal {
 		st.Expected = wall.Add(d)
@@ -167,8 +192,15 @@ func (d *dependency) status(now mono.Time, waiting int) DependencyStatus {
 	if d.shared.bulkhead != nil {
 		st.InFlight = int(d.shared.bulkhead.used.Load())
 	}
-	for _, m := range d.methods {
-		st.Methods = append(st.Methods, m.effective(d.sys.overrides.Dependencies[d.name]).withDefaults())
+	st.Override = d.sys.overrides.Dependencies[d.name]
+	for _, g := range d.order {
+		stated := GuardStated{Guard: g.spec}
+		for _, m := range g.methods {
+			inForce := m.effective(st.Override).withDefaults()
+			stated.Methods = append(stated.Methods, MethodStated{m.spec, inForce})
+			st.Methods = append(st.Methods, inForce)
+		}
+		st.Stated = append(st.Stated, stated)
 	}
 	slices.SortStableFunc(st.Methods, func(a, b MethodSpec) int { return strings.Compare(a.Name, b.Name) })
 	return st

@@ -99,10 +99,11 @@ type System struct {
 
 	mu        sync.Mutex // guards what follows, and the registry's own fields
 	overrides Overrides
-	problems  []error // until Start
-	started   bool
-	closed    bool
-	metered   bool
+	killswitch
+	problems []error // until Start
+	started  bool
+	closed   bool
+	metered  bool
 }
 
 // New returns a system with no dependencies at Optimal. It starts no goroutine.
@@ -210,6 +211,7 @@ func (s *System) Close(ctx context.Context) error {
 	s.closed = true
 	s.checking.Store(false)
 	s.mu.Unlock()
+	s.enable(nil, "the system was closed")
 	s.live(false)
 	var errs []error
 	if first {

@@ -60,11 +60,12 @@ var page embed.FS
 
 // handler serves one system.
 type handler struct {
-	sys     *resil.System
-	config  Config
-	hosts   []string
-	history *history
-	feed    *feed
+	sys      *resil.System
+	config   Config
+	hosts    []string
+	controls []string // what may be asked for, as the page shows it; never nil
+	history  *history
+	feed     *feed
 }
 
 // New returns the handler of sys. It follows sys from now on, so make it before
@@ -77,7 +78,7 @@ func New(sys *resil.System, config Config) (http.Handler, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
-	h := &handler{sys: sys, config: config, hosts: []string{"localhost", "127.0.0.1", "::1"}, history: newHistory()}
+	h := &handler{sys: sys, config: config, hosts: []string{"localhost", "127.0.0.1", "::1"}, controls: []string{}, history: newHistory()}
 	if len(config.Hosts) > 0 {
 		h.hosts = nil
 		for _, host := range config.Hosts {
@@ -99,24 +100,38 @@ func New(sys *resil.System, config Config) (http.Handler, error) {
 	mux.HandleFunc("GET /level", h.level)
 	mux.HandleFunc("GET /healthz", h.healthz)
 	mux.HandleFunc("GET /readyz", h.readyz)
-	mux.HandleFunc("GET /health", h.health)
+	mux.HandleFunc("GET /health", h.readyz)
 	mux.HandleFunc("GET /api/status", h.status)
 	mux.HandleFunc("GET /api/inventory", h.inventory)
+	mux.HandleFunc("GET /api/explain", h.explain)
 	mux.HandleFunc("GET /api/history", h.changes)
 	mux.HandleFunc("GET /api/events", h.feed.serve)
-	mux.Handle("POST /api/force/level", h.control(h.forceLevel))
-	mux.Handle("POST /api/force/breaker", h.control(h.forceBreaker))
-	mux.Handle("POST /api/kill", h.control(h.kill))
 	if config.Metrics != nil {
 		mux.Handle("GET /metrics", config.Metrics)
 	}
-	if config.Reload != nil {
-		mux.Handle("POST /api/reload", h.control(h.reload))
-	}
-	if config.Chaos != nil {
-		mux.Handle("POST /api/chaos", h.control(h.chaos))
-	}
+	h.steer(mux)
 	return h.shield(mux), nil
+}
+
+// steer adds the routes of control. They are there without an authorizer too,
+// to say why they do nothing.
+func (h *handler) steer(mux *http.ServeMux) {
+	add := func(name, path string, act func(*http.Request, string, order) error) {
+		mux.Handle("POST "+path, h.control(act))
+		if h.config.Authorize != nil {
+			h.controls = append(h.controls, name)
+		}
+	}
+	add("level", "/api/force/level", h.forceLevel)
+	add("breaker", "/api/force/breaker", h.forceBreaker)
+	add("reset", "/api/reset", h.reset)
+	add("kill", "/api/kill", h.kill)
+	if h.config.Reload != nil {
+		add("reload", "/api/reload", h.reload)
+	}
+	if h.config.Chaos != nil {
+		add("chaos", "/api/chaos", h.chaos)
+	}
 }
 
 // shield refuses what no page of ours sends, before any route is looked at.

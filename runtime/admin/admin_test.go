@@ -95,12 +95,13 @@ func TestReadsTellTheState(t *testing.T) {
 
 		for path, want := range map[string]string{
 			"/level":         "minimal\n",
-			"/healthz":       "ok\n",
-			"/readyz":        "minimal\n",
-			"/health":        `"db:breaker":[{"componentType":"component","status":"warn","observedValue":"open"`,
+			"/healthz":       `{"status":"pass"}`,
+			"/readyz":        `"status":"warn","output":"db down"`,
+			"/health":        `"db:state":[{"componentType":"component","status":"fail","observedValue":"open"`,
 			"/api/status":    `"level":"minimal"`,
 			"/api/history":   `"kind":"breaker","dependency":"db","from":"closed","to":"open"`,
-			"/api/inventory": `"policies":{"breaker":"failures=3 open=1m0s probes=2/3"}`,
+			"/api/inventory": `{"name":"breaker","values":[{"value":"failures=3","source":"code"},{"value":"open=1m","source":"code"},{"value":"probes=2/3","source":"default"}]}`,
+			"/api/explain":   `"cause":{"rule":"down","dependencies":["db"],"score":0}`,
 			"/":              "<!doctype html>",
 			"/app.js":        "EventSource",
 		} {
@@ -109,7 +110,7 @@ func TestReadsTellTheState(t *testing.T) {
 			}
 		}
 		_, inventory := do(t, h, request{method: "GET", path: "/api/inventory"})
-		if !strings.Contains(inventory, `"levels":{"degraded":"call","emergency":"shed"`) || !strings.Contains(inventory, `"timeout":"1s"`) {
+		if !strings.Contains(inventory, `"levels":{"degraded":"call","emergency":"shed"`) || !strings.Contains(inventory, `{"name":"timeout","values":[{"value":"1s","source":"code"}]}`) {
 			t.Errorf("inventory does not tell what Get does at each level: %s", inventory)
 		}
 		if err := sys.Force(resil.Emergency, time.Minute, "drill"); err != nil {
@@ -160,13 +161,19 @@ func TestControl(t *testing.T) {
 		},
 		"release": {path: "/api/force/breaker", body: `{"dependency":"db","state":""}`, status: http.StatusNoContent},
 		"kill switch": {
-			path: "/api/kill", body: `{"on":true,"reason":"mesh"}`, status: http.StatusNoContent,
+			path: "/api/kill", body: `{"on":true,"ttl":"5m","reason":"mesh"}`, status: http.StatusNoContent,
 			check: func(t *testing.T, sys *resil.System) {
-				if !sys.Status().Disabled {
-					t.Error("policies are still on")
+				if k := sys.Status().Killed; k == nil || k.Reason != "mesh (ops)" {
+					t.Errorf("killed %+v; want policies off by ops", k)
 				}
 			},
 		},
+		"kill switch off": {path: "/api/kill", body: `{"on":false}`, status: http.StatusNoContent},
+		"reset":           {path: "/api/reset", body: `{"dependency":"db","reason":"repaired"}`, status: http.StatusNoContent},
+		"kill for ever":   {path: "/api/kill", body: `{"on":true,"reason":"mesh"}`, status: http.StatusBadRequest, text: "ttl is mandatory"},
+		"kill or not":     {path: "/api/kill", body: `{"ttl":"5m","reason":"mesh"}`, status: http.StatusBadRequest, text: "on is mandatory"},
+		"reset, why":      {path: "/api/reset", body: `{"dependency":"db"}`, status: http.StatusBadRequest, text: "reason is mandatory"},
+		"reset of nobody": {path: "/api/reset", body: `{"dependency":"mongo","reason":"x"}`, status: http.StatusNotFound, text: "no dependency of that name"},
 		"chaos": {
 			path: "/api/chaos", body: `{"on":true,"ttl":"1m","reason":"game day"}`, status: http.StatusNoContent,
 			check: func(t *testing.T, _ *resil.System) {
@@ -177,6 +184,12 @@ func TestControl(t *testing.T) {
 		},
 		"reload fails":        {path: "/api/reload", body: `{"reason":"new limits"}`, status: http.StatusUnprocessableEntity, text: "line 3: unknown key"},
 		"no reason":           {path: "/api/force/level", body: `{"level":"limited","ttl":"5m"}`, status: http.StatusBadRequest, text: "reason is mandatory"},
+		"reason turned round": {path: "/api/force/level", body: `{"level":"limited","ttl":"5m","reason":"a\u202eb"}`, status: http.StatusBadRequest, text: "one line"},
+		"reason too long":     {path: "/api/force/level", body: `{"level":"limited","ttl":"5m","reason":"` + strings.Repeat("ñ", 201) + `"}`, status: http.StatusBadRequest, text: "at most 200"},
+		"negative expiry":     {path: "/api/force/level", body: `{"level":"limited","ttl":"-5m","reason":"x"}`, status: http.StatusBadRequest, text: "ttl is mandatory"},
+		"huge number":         {path: "/api/force/level", body: `{"level":"limited","ttl":"9999999999h","reason":"x"}`, status: http.StatusBadRequest, text: "ttl is mandatory"},
+		"large after its end": {path: "/api/force/level", body: `{"level":""}` + strings.Repeat(" ", 5000), status: http.StatusRequestEntityTooLarge, text: "larger than 4096 bytes"},
+		"empty body":          {path: "/api/force/level", body: ``, status: http.StatusBadRequest, text: "EOF"},
 		"reason of two lines": {path: "/api/force/level", body: `{"level":"limited","ttl":"5m","reason":"a\nb"}`, status: http.StatusBadRequest, text: "one line"},
 		"no expiry":           {path: "/api/force/level", body: `{"level":"limited","reason":"x"}`, status: http.StatusBadRequest, text: "ttl is mandatory"},
 		"for ever":            {path: "/api/force/level", body: `{"level":"limited","ttl":"999h","reason":"x"}`, status: http.StatusBadRequest, text: "ttl is mandatory"},
@@ -377,5 +390,211 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 	if status, _ := do(t, h, request{method: "GET", path: "/level"}); status != http.StatusOK {
 		t.Errorf("/level: %d", status)
+	}
+}
+
+func TestEveryOrderIsLoggedWithWhoGaveIt(t *testing.T) {
+	var log strings.Builder
+	sys := newSystem(t)
+	h := newHandler(t, sys, admin.Config{
+		Authorize: admin.BearerToken("ops", token),
+		Logger:    slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	for _, tc := range []struct {
+		body   string
+		header map[string]string
+		want   string
+	}{
+		{`{"level":"limited","ttl":"5m","reason":"drill"}`, authorized(), `level=INFO msg="resil admin: control" path=/api/force/level remote=192.0.2.1:1234 actor=ops dependency="" level=limited state="" ttl=5m reason=drill`},
+		{`{"level":"limited","ttl":"5m"}`, authorized(), `msg="resil admin: control refused" path=/api/force/level remote=192.0.2.1:1234 actor=ops dependency="" level=limited state="" ttl=5m reason="" why="reason is mandatory`},
+		{`{"level":"limited","ttl":"5m","reason":"x\nlevel=ERROR"}`, authorized(), `reason="x\nlevel=ERROR"`},
+		{`{"level":"limited","ttl":"5m","reason":"drill"}`, nil, `msg="resil admin: control refused" path=/api/force/level remote=192.0.2.1:1234 why="not authorized"`},
+	} {
+		log.Reset()
+		do(t, h, request{method: "POST", path: "/api/force/level", body: tc.body, header: tc.header})
+		if got := log.String(); !strings.Contains(got, tc.want) || strings.Count(got, "\n") != 1 || strings.Contains(got, token) {
+			t.Errorf("logged %s\nwant one line with %s and no credentials", got, tc.want)
+		}
+	}
+	log.Reset()
+	do(t, h, request{method: "GET", path: "/api/status"})
+	if log.Len() != 0 {
+		t.Errorf("reading is logged: %s", log.String())
+	}
+}
+
+func TestInventoryTellsTheSourceOfEachValue(t *testing.T) {
+	sys := newSystem(t)
+	guard := sys.Guard(resil.GuardSpec{
+		Dependency: "pay", Interface: "shop/pay.Payments", Position: "pay.go:12",
+		Breaker: &resil.Breaker{Failures: 4}, Bulkhead: &resil.Bulkhead{Max: 7}, Rate: &resil.Rate{N: 50, Per: time.Minute},
+	})
+	fallbacks := []resil.Fallback{{Strategy: resil.StrategyCall, Name: "later"}, {Strategy: resil.StrategyStale, TTL: time.Hour}}
+	guard.Method(resil.MethodSpec{
+		Name: "Balance", Kind: resil.Read, Timeout: resil.Timeout{Attempt: time.Second, Total: time.Minute},
+		Retry: &resil.Retry{Attempts: 3}, Hedge: &resil.Hedge{After: 90 * time.Minute}, Fallbacks: fallbacks,
+		Rate: &resil.Rate{N: 5, Per: time.Second}, Bulkhead: &resil.Bulkhead{Max: 2, Wait: 5 * time.Millisecond},
+		Levels: resil.DefaultActions(resil.Read, false, fallbacks),
+	})
+	if err := sys.Reload(resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"pay": {
+		Breaker: &resil.Breaker{Open: 90 * time.Second},
+		Timeout: &resil.Timeout{Attempt: 2 * time.Second},
+		Methods: map[string]resil.MethodOverride{"Balance": {Retry: &resil.Retry{Budget: .5}}},
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	h := newHandler(t, sys, admin.Config{})
+	_, body := do(t, h, request{method: "GET", path: "/api/explain?dependency=pay&method=Balance"})
+	var got struct {
+		Name     string
+		Policies []policy
+		Guards   []struct {
+			Interface, Source string
+			Methods           []struct {
+				Name, Now string
+				Policies  []policy
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	if got.Name != "pay" || len(got.Guards) != 1 || got.Guards[0].Source != "pay.go:12" || len(got.Guards[0].Methods) != 1 {
+		t.Fatalf("explained %s", body)
+	}
+	text := ""
+	for _, p := range append(got.Policies, got.Guards[0].Methods[0].Policies...) {
+		text += p.Name
+		for _, v := range p.Values {
+			text += " " + v.Value + "[" + strings.TrimSpace(v.Source+" "+v.Place) + "]"
+		}
+		text += "\n"
+	}
+	want := `breaker failures=4[directive pay.go:12] open=1m30s[override] probes=2/3[default]
+rate 50/m[directive pay.go:12] burst=1[default]
+bulkhead max=7[directive pay.go:12] wait=0s[default]
+fallback call=later[directive pay.go:12] limit=100[default]
+fallback stale=1h[directive pay.go:12] max=1000[default] limit=100[default]
+total 1m[directive pay.go:12]
+retry attempts=3[directive pay.go:12] backoff=50ms..2s[default] budget=0.5[override]
+hedge after=1h30m[directive pay.go:12] max=1[default]
+rate 5/s[directive pay.go:12] burst=5[default]
+timeout 2s[override]
+bulkhead max=2[directive pay.go:12] wait=5ms[directive pay.go:12]
+`
+	if text != want {
+		t.Errorf("got\n%swant\n%s", text, want)
+	}
+	for path, want := range map[string]int{
+		"/api/explain?dependency=mongo":             http.StatusNotFound,
+		"/api/explain?dependency=pay&method=Nobody": http.StatusNotFound,
+		"/api/explain?dependency=pay":               http.StatusOK,
+		"/api/explain":                              http.StatusOK,
+	} {
+		if status, body := do(t, h, request{method: "GET", path: path}); status != want {
+			t.Errorf("GET %s: %d %s; want %d", path, status, body, want)
+		}
+	}
+}
+
+// policy is a policy as the inventory shows it.
+type policy struct {
+	Name   string
+	Values []struct{ Value, Source, Place string }
+}
+
+func TestExplainTellsWhatACallGetsNow(t *testing.T) {
+	now := func(t *testing.T, h http.Handler, dependency string) string {
+		t.Helper()
+		_, body := do(t, h, request{method: "GET", path: "/api/explain?dependency=" + dependency})
+		var got struct {
+			Guards []struct {
+				Methods []struct{ Name, Now string }
+			}
+			State  struct{ Breaker string }
+			Latest *struct{ Reason string }
+		}
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Fatalf("%v in %s", err, body)
+		}
+		text := got.State.Breaker
+		if got.Latest != nil {
+			text += " (" + got.Latest.Reason + ")"
+		}
+		for _, g := range got.Guards {
+			for _, m := range g.Methods {
+				text += " " + m.Name + "=" + m.Now
+			}
+		}
+		return text
+	}
+	synctest.Test(t, func(t *testing.T) {
+		sys := newSystem(t)
+		fallbacks := []resil.Fallback{{Strategy: resil.StrategyZero}}
+		g := sys.Guard(resil.GuardSpec{Dependency: "db", Interface: "shop.Items", Position: "items.go:3"})
+		g.Method(resil.MethodSpec{Name: "List", Kind: resil.Read, Fallbacks: fallbacks, Levels: resil.DefaultActions(resil.Read, false, fallbacks)})
+		g.Method(resil.MethodSpec{Name: "Put", Kind: resil.Write, Levels: resil.DefaultActions(resil.Write, false, nil)})
+		h := newHandler(t, sys, admin.Config{})
+		if got, want := now(t, h, "db"), "closed Get=call List=call Put=call"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		fail(t, sys, 3)
+		synctest.Wait()
+		if got, want := now(t, h, "db"), "open (3 failures in a row) Get=open List=fallback Put=shed"; !strings.HasPrefix(got, "open (3 failures in a row)") || !strings.Contains(got, "List=fallback Put=shed") || !strings.Contains(got, "Get=open") {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		_ = sys.Disable(time.Minute, "x")
+		synctest.Wait()
+		if got := now(t, h, "db"); !strings.Contains(got, "Get=call") || !strings.Contains(got, "Put=call") {
+			t.Errorf("policies off: %q, want calls", got)
+		}
+		_ = sys.Close(t.Context())
+	})
+}
+
+func TestViewersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, newSystem(t), admin.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		var streams []<-chan update
+		for range 100 {
+			updates := watch(t, ctx, h)
+			<-updates
+			streams = append(streams, updates)
+		}
+		if status, _ := do(t, h, request{method: "GET", path: "/api/events"}); status != http.StatusServiceUnavailable {
+			t.Errorf("viewer 101 got %d; want 503", status)
+		}
+		cancel()
+		for _, s := range streams {
+			for range s { // drains
+			}
+		}
+	})
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	sys := newSystem(t)
+	h := newHandler(t, sys, admin.Config{})
+	for i := range 5000 {
+		if err := sys.Force(resil.Levels()[i%5], time.Hour, "x"); err != nil {
+			t.Fatal(err)
+		}
+		if i%100 == 0 { // lets the listener keep up
+			if err := sys.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := sys.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, body := do(t, h, request{method: "GET", path: "/api/history"})
+	var changes []struct{ Sequence uint64 }
+	if err := json.Unmarshal([]byte(body), &changes); err != nil {
+		t.Fatal(err)
+	}
+	if len(changes) != 1000 || changes[999].Sequence < 9000 || changes[0].Sequence != changes[999].Sequence-999 {
+		t.Errorf("%d changes from %d to %d; want the last 1000", len(changes), changes[0].Sequence, changes[len(changes)-1].Sequence)
 	}
 }

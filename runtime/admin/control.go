@@ -45,16 +45,19 @@ func refuse(status int, format string, args ...any) error {
 }
 
 // control wraps an action: only the authorized get in, the body is strict JSON,
-// and whatever was tried is logged with actor and reason.
+// and whatever was tried is logged with who tried it.
 func (h *handler) control(act func(r *http.Request, actor string, o order) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		log := h.config.Logger.With("path", r.URL.Path, "remote", r.RemoteAddr)
 		if h.config.Authorize == nil {
+			log.Warn("resil admin: control refused", "why", "no authorizer")
 			http.Error(w, "control is off: no authorizer is configured", http.StatusForbidden)
 			return
 		}
 		actor, ok := h.config.Authorize(r)
 		if !ok {
-			h.config.Logger.Warn("resil admin: control refused", "path", r.URL.Path, "remote", r.RemoteAddr)
+			log.Warn("resil admin: control refused", "why", "not authorized")
+			w.Header().Set("WWW-Authenticate", `Bearer realm="resil admin"`)
 			http.Error(w, "not authorized", http.StatusUnauthorized)
 			return
 		}
@@ -62,16 +65,20 @@ func (h *handler) control(act func(r *http.Request, actor string, o order) error
 		if err == nil {
 			err = act(r, actor, o)
 		}
+		log = log.With("actor", actor, "dependency", o.Dependency, "level", o.Level, "state", o.State, "ttl", o.TTL, "reason", o.Reason)
+		if o.On != nil {
+			log = log.With("on", *o.On)
+		}
 		var refused *refusal
 		switch {
 		case err == nil:
-			h.config.Logger.Info("resil admin: control", "path", r.URL.Path, "actor", actor, "dependency", o.Dependency,
-				"level", o.Level, "state", o.State, "ttl", o.TTL, "reason", o.Reason)
+			log.Info("resil admin: control")
 			w.WriteHeader(http.StatusNoContent)
 		case errors.As(err, &refused):
+			log.Warn("resil admin: control refused", "why", refused.text)
 			http.Error(w, refused.text, refused.status)
 		default:
-			h.config.Logger.Error("resil admin: control failed", "path", r.URL.Path, "actor", actor, "error", err)
+			log.Error("resil admin: control failed", "error", err)
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		}
 	})
@@ -85,28 +92,42 @@ func decode(r *http.Request) (order, error) {
 	}
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&o); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return o, refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody)
+	err := decoder.Decode(&o)
+	if err == nil {
+		if _, end := decoder.Token(); !errors.Is(end, io.EOF) {
+			err = refuse(http.StatusBadRequest, "the body holds more than one JSON object")
+			if large := new(http.MaxBytesError); errors.As(end, &large) {
+				err = end
+			}
 		}
-		return o, refuse(http.StatusBadRequest, "%v", err)
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return o, refuse(http.StatusBadRequest, "the body holds more than one JSON object")
+	var large *http.MaxBytesError
+	var refused *refusal
+	switch {
+	case err == nil:
+		return o, nil
+	case errors.As(err, &large):
+		return order{}, refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody)
+	case errors.As(err, &refused):
+		return order{}, err
+	default:
+		return order{}, refuse(http.StatusBadRequest, "%v", err)
 	}
-	return o, nil
 }
 
 // cause checks that a reason is given and fit for one log line, and returns it
 // with the actor.
 func (o order) cause(actor string) (string, error) {
 	reason := strings.TrimSpace(o.Reason)
-	if reason == "" || utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unicode.IsControl) {
+	if reason == "" || utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unprintable) {
 		return "", refuse(http.StatusBadRequest, "reason is mandatory: one line of at most %d characters", maxReason)
 	}
 	return reason + " (" + actor + ")", nil
 }
+
+// unprintable tells what could make a line of a log or page read as another:
+// control characters, line separators and marks of the writing direction.
+func unprintable(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
 
 // period returns the mandatory expiry.
 func (o order) period() (time.Duration, error) {
@@ -115,6 +136,15 @@ func (o order) period() (time.Duration, error) {
 		return 0, refuse(http.StatusBadRequest, "ttl is mandatory: a duration from %s to %s, for example 5m", minTTL, maxTTL)
 	}
 	return ttl, nil
+}
+
+// until returns the mandatory expiry and reason.
+func (o order) until(actor string) (ttl time.Duration, reason string, err error) {
+	if ttl, err = o.period(); err != nil {
+		return 0, "", err
+	}
+	reason, err = o.cause(actor)
+	return ttl, reason, err
 }
 
 func (h *handler) forceLevel(_ *http.Request, actor string, o order) error {
@@ -126,11 +156,7 @@ func (h *handler) forceLevel(_ *http.Request, actor string, o order) error {
 	if err != nil {
 		return refuse(http.StatusBadRequest, "%v", err)
 	}
-	ttl, err := o.period()
-	if err != nil {
-		return err
-	}
-	reason, err := o.cause(actor)
+	ttl, reason, err := o.until(actor)
 	if err != nil {
 		return err
 	}
@@ -138,10 +164,10 @@ func (h *handler) forceLevel(_ *http.Request, actor string, o order) error {
 }
 
 func (h *handler) forceBreaker(_ *http.Request, actor string, o order) error {
-	if !h.known(o.Dependency) {
-		return refuse(http.StatusNotFound, "there is no dependency of that name")
+	dependency, err := h.dependency(o)
+	if err != nil {
+		return err
 	}
-	dependency := h.sys.Dependency(o.Dependency)
 	switch o.State {
 	case "":
 		dependency.Unforce()
@@ -150,7 +176,15 @@ func (h *handler) forceBreaker(_ *http.Request, actor string, o order) error {
 	default:
 		return refuse(http.StatusBadRequest, "state is open, closed, or empty to release")
 	}
-	ttl, err := o.period()
+	ttl, reason, err := o.until(actor)
+	if err != nil {
+		return err
+	}
+	return dependency.Force(o.State == "open", ttl, reason)
+}
+
+func (h *handler) reset(_ *http.Request, actor string, o order) error {
+	dependency, err := h.dependency(o)
 	if err != nil {
 		return err
 	}
@@ -158,28 +192,41 @@ func (h *handler) forceBreaker(_ *http.Request, actor string, o order) error {
 	if err != nil {
 		return err
 	}
-	return dependency.Force(o.State == "open", ttl, reason)
+	return dependency.Reset(reason)
 }
 
-// known guards against making a dependency, and with it series of metrics, out
-// of what a request says.
-func (h *handler) known(name string) bool {
+// dependency returns a known dependency. It must not make one, and with it
+// series of metrics, out of what a request says.
+func (h *handler) dependency(o order) (*resil.Dependency, error) {
 	for _, d := range h.sys.Status().Dependencies {
-		if d.Name == name {
-			return true
+		if d.Name == o.Dependency {
+			return h.sys.Dependency(d.Name), nil
 		}
 	}
-	return false
+	return nil, refuse(http.StatusNotFound, "there is no dependency of that name")
 }
 
 func (h *handler) kill(_ *http.Request, actor string, o order) error {
-	if o.On == nil {
-		return refuse(http.StatusBadRequest, "on is mandatory: true or false")
-	}
-	if _, err := o.cause(actor); err != nil {
+	on, err := o.on()
+	if err != nil {
 		return err
 	}
-	return h.sys.Disable(*o.On)
+	if !on {
+		h.sys.Enable()
+		return nil
+	}
+	ttl, reason, err := o.until(actor)
+	if err != nil {
+		return err
+	}
+	return h.sys.Disable(ttl, reason)
+}
+
+func (o order) on() (bool, error) {
+	if o.On == nil {
+		return false, refuse(http.StatusBadRequest, "on is mandatory: true or false")
+	}
+	return *o.On, nil
 }
 
 func (h *handler) reload(r *http.Request, actor string, o order) error {
@@ -190,17 +237,14 @@ func (h *handler) reload(r *http.Request, actor string, o order) error {
 }
 
 func (h *handler) chaos(_ *http.Request, actor string, o order) error {
-	if o.On == nil {
-		return refuse(http.StatusBadRequest, "on is mandatory: true or false")
-	}
-	reason, err := o.cause(actor)
+	on, err := o.on()
 	if err != nil {
 		return err
 	}
-	if !*o.On {
-		return h.config.Chaos(false, 0, reason)
+	if !on {
+		return h.config.Chaos(false, 0, "off ("+actor+")")
 	}
-	ttl, err := o.period()
+	ttl, reason, err := o.until(actor)
 	if err != nil {
 		return err
 	}

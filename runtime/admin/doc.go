@@ -11,16 +11,19 @@
 //	GET  /                     the page
 //	GET  /level                the level, as plain text
 //	GET  /healthz              200 while the process runs
-//	GET  /readyz               503 in Emergency and before Start, else 200
-//	GET  /health               application/health+json
+//	GET  /readyz, /health      503 unless the system is ready; application/health+json
 //	GET  /metrics              Config.Metrics, if given
-//	GET  /api/status           everything known, as JSON
-//	GET  /api/inventory        dependencies and methods with the policies in force
-//	GET  /api/history          changes of levels, breakers, health and overrides
+//	GET  /api/status           level and dependencies
+//	GET  /api/explain          the rule and the dependencies behind the level
+//	GET  /api/explain?dependency=NAME&method=NAME
+//	                           policies in force with the source of each value, and what a call gets now
+//	GET  /api/inventory        the same of all dependencies
+//	GET  /api/history          the last 1000 changes of levels, breakers, health and overrides
 //	GET  /api/events           server-sent events: what the page shows, once a second
 //	POST /api/force/level      {"level","ttl","reason"}; level "" releases
 //	POST /api/force/breaker    {"dependency","state","ttl","reason"}; state "" releases
-//	POST /api/kill             {"on","reason"}: policies off, fallbacks kept
+//	POST /api/reset            {"dependency","reason"}: the breaker as new
+//	POST /api/kill             {"on","ttl","reason"}: policies off, fallbacks kept
 //	POST /api/reload           {"reason"}: Config.Reload
 //	POST /api/chaos            {"on","ttl","reason"}: Config.Chaos
 package admin

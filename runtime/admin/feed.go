@@ -20,64 +20,76 @@ type forced struct {
 
 // row is one dependency as the page shows it.
 type row struct {
-	Name        string             `json:"name"`
-	Breaker     resil.BreakerState `json:"breaker"`
-	Up          bool               `json:"up"`
-	Disabled    bool               `json:"disabled"`
-	Criticality resil.Criticality  `json:"criticality"`
-	Outbox      *int               `json:"outbox"` // null without one
-	Expected    *time.Time         `json:"expected"`
-	Forced      *forced            `json:"forced"`
+	state
+	Criticality resil.Criticality `json:"criticality"`
+	Down        resil.Level       `json:"down"`   // the level while it is down
+	Outbox      *int              `json:"outbox"` // null without one
 	numbers
+}
+
+// overall is the system as a whole.
+type overall struct {
+	Level    resil.Level `json:"level"`
+	Since    time.Time   `json:"since"`
+	Reason   string      `json:"reason"` // cause in English
+	Cause    resil.Cause `json:"cause"`
+	Score    float64     `json:"score"`
+	Disabled bool        `json:"disabled"`
+	Killed   *forced     `json:"killed"`
+	Forced   *forced     `json:"forced"`
+	Expected *time.Time  `json:"expected"` // Optimal again, by the length of past outages; null if unknown
+	RetryAt  *time.Time  `json:"retryAt"`  // expected, else the next probe; null if unknown
+	Started  bool        `json:"started"`
 }
 
 // update is one event of the stream: the system as a whole, and what changed of
 // dependencies and history since the last one.
 type update struct {
-	At           time.Time   `json:"at"`
-	Level        resil.Level `json:"level"`
-	Since        time.Time   `json:"since"`
-	Reason       string      `json:"reason"`
-	Score        float64     `json:"score"`
-	Disabled     bool        `json:"disabled"`
-	Control      bool        `json:"control"`
-	Forced       *forced     `json:"forced"`
-	Expected     *time.Time  `json:"expected"`
-	Levels       []change    `json:"levels"` // of the last hour
-	Dependencies []row       `json:"dependencies"`
-	Changes      []change    `json:"changes"`
+	At        time.Time `json:"at"`
+	Following time.Time `json:"following"` // since when changes are remembered
+	overall
+	Controls     []string `json:"controls"` // what may be asked for with credentials
+	Dependencies []row    `json:"dependencies"`
+	Changes      []change `json:"changes"`
 }
 
-// state is what all viewers of one second share.
-type state struct {
-	system update // without dependencies and changes
-	rows   []row
+// view is what all viewers of one second share.
+type view struct {
+	at time.Time
+	overall
+	rows []row
 }
 
-// feed computes the state once a second while somebody watches.
+// feed computes the view once a second while somebody watches.
 type feed struct {
 	handler *handler
 
 	mu       sync.Mutex
 	viewers  int           // guarded by mu
 	samples  []sample      // oldest first, at most window; guarded by mu
-	current  *state        // guarded by mu
+	current  *view         // guarded by mu
 	next     chan struct{} // closed when current is replaced; guarded by mu
 	stopTick func()        // ends the ticking goroutine; guarded by mu
 }
 
 func newFeed(h *handler) *feed { return &feed{handler: h, next: make(chan struct{})} }
 
-// tick is the period of the stream.
-const tick = time.Second
+const (
+	tick       = time.Second // the period of the stream
+	maxViewers = 100         // at once: each holds a goroutine and a connection
+)
 
-// join starts the ticking with the first viewer.
-func (f *feed) join() {
+// join starts the ticking with the first viewer. It reports false when there
+// are too many.
+func (f *feed) join() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.viewers >= maxViewers {
+		return false
+	}
 	f.viewers++
 	if f.viewers > 1 {
-		return
+		return true
 	}
 	f.samples, f.current = nil, nil
 	f.step()
@@ -97,6 +109,7 @@ func (f *feed) join() {
 			}
 		}
 	}()
+	return true
 }
 
 // leave stops the ticking with the last viewer.
@@ -109,7 +122,7 @@ func (f *feed) leave() {
 	}
 }
 
-// step takes a sample, computes the state and wakes the viewers. It requires mu.
+// step takes a sample, computes the view and wakes the viewers. It requires mu.
 func (f *feed) step() {
 	now := time.Now()
 	metrics := f.handler.sys.Metrics()
@@ -118,43 +131,42 @@ func (f *feed) step() {
 	if len(f.samples) > window {
 		f.samples = f.samples[1:]
 	}
-	f.current = f.handler.state(now, metrics, taken.since(f.samples[0]))
+	f.current = f.handler.look(now, metrics, taken.since(f.samples[0]))
 	close(f.next)
 	f.next = make(chan struct{})
 }
 
-// look returns the current state and a channel closed when there is a newer.
-func (f *feed) look() (*state, <-chan struct{}) {
+// look returns the current view and a channel closed when there is a newer.
+func (f *feed) look() (*view, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.current, f.next
 }
 
-// state joins status, counters and history into what the page shows.
-func (h *handler) state(now time.Time, metrics resil.Snapshot, activity map[string]numbers) *state {
-	status := h.sys.Status()
+// look joins status and counters into what the page shows.
+func (h *handler) look(now time.Time, metrics resil.Snapshot, activity map[string]numbers) *view {
+	s := h.sys.Status()
 	depth := make(map[string]int)
 	for _, d := range metrics.Dependencies {
 		if d.HasOutbox {
 			depth[d.Name] = d.OutboxDepth
 		}
 	}
-	s := &state{system: update{
-		At: now, Level: status.Level, Since: status.Since, Reason: status.Reason, Score: status.Score,
-		Disabled: status.Disabled, Control: h.config.Authorize != nil, Forced: asForced(status.Forced),
-		Expected: asTime(status.Expected), Levels: h.history.levels(now.Add(-time.Hour)),
+	v := &view{at: now, overall: overall{
+		Level: s.Level, Since: s.Since, Reason: s.Reason, Cause: s.Cause, Score: s.Score, Started: s.Started && !s.Closed,
+		Disabled: s.Disabled, Killed: asForced(s.Killed), Forced: asForced(s.Forced), Expected: asTime(s.Expected),
 	}}
-	for _, d := range status.Dependencies {
-		r := row{
-			Name: d.Name, Breaker: d.Breaker, Up: d.Up, Disabled: d.Disabled, Criticality: d.Criticality,
-			Expected: asTime(d.Expected), Forced: asForced(d.Forced), numbers: activity[d.Name],
-		}
+	if s.Level != resil.Optimal {
+		v.RetryAt = asTime(h.sys.RetryAt())
+	}
+	for _, d := range s.Dependencies {
+		r := row{state: stateOf(d), Criticality: d.Criticality, Down: d.Down, numbers: activity[d.Name]}
 		if n, ok := depth[d.Name]; ok {
 			r.Outbox = &n
 		}
-		s.rows = append(s.rows, r)
+		v.rows = append(v.rows, r)
 	}
-	return s
+	return v
 }
 
 func asForced(f *resil.Forced) *forced {
@@ -164,26 +176,34 @@ func asForced(f *resil.Forced) *forced {
 	return &forced{To: f.To, Reason: f.Reason, Until: f.Until}
 }
 
+// asTime is an estimate as JSON has it, in whole seconds: its last digits would
+// make every second look like news.
 func asTime(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
+	t = t.Round(time.Second)
 	return &t
 }
 
 // serve streams updates: everything at first, then what changed.
 func (f *feed) serve(w http.ResponseWriter, r *http.Request) {
+	if !f.join() {
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, "too many viewers", http.StatusServiceUnavailable)
+		return
+	}
+	defer f.leave()
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
-	f.join()
-	defer f.leave()
 	sent := make(map[string]row)
 	var sequence uint64
 	for {
 		current, newer := f.look()
-		u := current.system
-		u.Dependencies = changed(sent, current.rows)
-		u.Changes = f.handler.history.since(sequence)
+		u := update{
+			At: current.at, Following: f.handler.history.began, overall: current.overall, Controls: f.handler.controls,
+			Dependencies: changed(sent, current.rows), Changes: f.handler.history.since(sequence),
+		}
 		if n := len(u.Changes); n > 0 {
 			sequence = u.Changes[n-1].Sequence
 		}

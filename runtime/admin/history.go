@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -23,19 +24,21 @@ type change struct {
 
 // history keeps the latest changes of a system.
 type history struct {
+	began time.Time
+
 	mu   sync.Mutex
 	last uint64   // sequence of the newest change; guarded by mu
 	ring []change // oldest first; guarded by mu
 }
 
-func newHistory() *history { return &history{} }
+func newHistory() *history { return &history{began: time.Now()} }
 
 func (h *history) add(c resil.Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.last++
-	if len(h.ring) == maxHistory {
-		h.ring = append(h.ring[:0], h.ring[1:]...)
+	if len(h.ring) >= 2*maxHistory {
+		h.ring = slices.Delete(h.ring, 0, maxHistory)
 	}
 	h.ring = append(h.ring, change{
 		Sequence: h.last, Kind: c.Kind, Dependency: c.Dependency,
@@ -43,28 +46,20 @@ func (h *history) add(c resil.Change) {
 	})
 }
 
-// since returns the changes after sequence, oldest first; never nil.
+// since returns the changes after sequence, oldest first and at most
+// maxHistory; never nil.
 func (h *history) since(sequence uint64) []change {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for i, c := range h.ring {
-		if c.Sequence > sequence {
-			return append([]change{}, h.ring[i:]...)
+	ring := h.ring[max(0, len(h.ring)-maxHistory):]
+	i, _ := slices.BinarySearchFunc(ring, sequence+1, func(c change, s uint64) int {
+		switch {
+		case c.Sequence < s:
+			return -1
+		case c.Sequence > s:
+			return 1
 		}
-	}
-	return []change{}
-}
-
-// levels returns the changes of the level since a moment, oldest first; never
-// nil.
-func (h *history) levels(since time.Time) []change {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	found := []change{}
-	for _, c := range h.ring {
-		if c.Kind == resil.ChangeLevel && c.At.After(since) {
-			found = append(found, c)
-		}
-	}
-	return found
+		return 0
+	})
+	return append([]change{}, ring[i:]...)
 }

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
@@ -12,12 +11,17 @@ import (
 // spell them, so that what is read here can be found in the source.
 type guardView struct {
 	Name        string            `json:"name"`
-	Source      string            `json:"source,omitempty"` // "file.go:line" of the guard directive
-	Interface   string            `json:"interface,omitempty"`
 	Criticality resil.Criticality `json:"criticality"`
 	Down        resil.Level       `json:"down"`
-	Policies    map[string]string `json:"policies"`
-	Methods     []methodView      `json:"methods"`
+	Policies    []policyView      `json:"policies"` // shared by all methods
+	Guards      []interfaceView   `json:"guards"`
+}
+
+// interfaceView is one guard of a dependency.
+type interfaceView struct {
+	Interface string       `json:"interface"`
+	Source    string       `json:"source"` // "file.go:line" of the guard directive
+	Methods   []methodView `json:"methods"`
 }
 
 type methodView struct {
@@ -26,130 +30,189 @@ type methodView struct {
 	Idempotent bool              `json:"idempotent,omitempty"`
 	Essential  bool              `json:"essential,omitempty"`
 	Health     bool              `json:"health,omitempty"`
-	Policies   map[string]string `json:"policies"`
-	Fallbacks  []string          `json:"fallbacks"`
+	Policies   []policyView      `json:"policies"`
 	Levels     map[string]string `json:"levels"` // action per level
+	Now        string            `json:"now"`    // what a call gets at this moment
+}
+
+// policyView is a policy in force, with the source of each of its values.
+type policyView struct {
+	Name   string      `json:"name"`
+	Values []valueView `json:"values"`
+}
+
+type valueView struct {
+	Value  string `json:"value"`           // as a directive spells it
+	Source string `json:"source"`          // "default", "directive", "code" or "override"
+	Place  string `json:"place,omitempty"` // "file.go:line" of the guard that states it
 }
 
 func (h *handler) inventory(w http.ResponseWriter, _ *http.Request) {
 	views := []guardView{}
-	for _, d := range h.sys.Status().Dependencies {
-		views = append(views, viewGuard(d))
+	s := h.sys.Status()
+	for _, d := range s.Dependencies {
+		views = append(views, viewGuard(s, d))
 	}
-	writeJSON(w, http.StatusOK, "application/json", views)
+	writeJSON(w, views)
 }
 
-func viewGuard(d resil.DependencyStatus) guardView {
-	v := guardView{
-		Name: d.Name, Source: d.Limits.Position, Interface: d.Limits.Interface,
-		Criticality: d.Criticality, Down: d.Down, Policies: map[string]string{}, Methods: []methodView{},
-	}
-	if b := d.Limits.Breaker; b != nil {
-		v.Policies["breaker"] = breakerText(*b)
-	}
-	addLimits(v.Policies, d.Limits.Bulkhead, d.Limits.Rate)
-	for _, m := range d.Methods {
-		v.Methods = append(v.Methods, viewMethod(m))
+func viewGuard(s resil.Status, d resil.DependencyStatus) guardView {
+	v := guardView{Name: d.Name, Criticality: d.Criticality, Down: d.Down, Policies: sharedPolicies(d), Guards: []interfaceView{}}
+	for _, g := range d.Stated {
+		of := interfaceView{Interface: g.Guard.Interface, Source: g.Guard.Position, Methods: []methodView{}}
+		for _, m := range g.Methods {
+			of.Methods = append(of.Methods, viewMethod(s, d, g, m))
+		}
+		v.Guards = append(v.Guards, of)
 	}
 	return v
 }
 
-func viewMethod(m resil.MethodSpec) methodView {
+func viewMethod(s resil.Status, d resil.DependencyStatus, g resil.GuardStated, m resil.MethodStated) methodView {
+	f := m.InForce
 	v := methodView{
-		Name: m.Name, Kind: m.Kind.String(), Idempotent: m.Idempotent, Essential: m.Essential, Health: m.Health,
-		Policies: map[string]string{}, Fallbacks: []string{}, Levels: map[string]string{},
-	}
-	if m.Timeout.Attempt > 0 {
-		v.Policies["timeout"] = m.Timeout.Attempt.String()
-	}
-	if m.Timeout.Total > 0 {
-		v.Policies["total"] = m.Timeout.Total.String()
-	}
-	if r := m.Retry; r != nil {
-		v.Policies["retry"] = fmt.Sprintf("attempts=%d backoff=%s..%s budget=%v", r.Attempts, r.Base, r.Max, r.Budget)
-	}
-	if hedge := m.Hedge; hedge != nil {
-		v.Policies["hedge"] = fmt.Sprintf("after=%s max=%d", hedge.After, hedge.Max)
-	}
-	addLimits(v.Policies, m.Bulkhead, m.Rate)
-	for _, f := range m.Fallbacks {
-		v.Fallbacks = append(v.Fallbacks, fallbackText(f))
+		Name: f.Name, Kind: f.Kind.String(), Idempotent: f.Idempotent, Essential: f.Essential, Health: f.Health,
+		Policies: methodPolicies(d, g, m), Levels: map[string]string{}, Now: now(s, d, f),
 	}
 	for _, l := range resil.Levels() {
-		v.Levels[l.String()] = m.Levels.At(l).String()
+		v.Levels[l.String()] = f.Levels.At(l).String()
 	}
 	return v
 }
 
-func addLimits(policies map[string]string, b *resil.Bulkhead, r *resil.Rate) {
-	if b != nil {
-		policies["bulkhead"] = fmt.Sprintf("max=%d wait=%s", b.Max, b.Wait)
+// now says what a call of m gets at this moment: the level's action, unless the
+// breaker says no to it.
+func now(s resil.Status, d resil.DependencyStatus, m resil.MethodSpec) string {
+	action := m.Levels.At(s.Level)
+	if d.Disabled {
+		action = resil.ActCall
 	}
-	if r != nil {
-		per := map[time.Duration]string{time.Second: "s", time.Minute: "m", time.Hour: "h"}[r.Per]
-		policies["rate"] = fmt.Sprintf("%d/%s burst=%d", r.N, per, r.Burst)
+	refused := action <= resil.ActStale && d.Breaker == resil.BreakerOpen && !d.Disabled
+	switch {
+	case refused && len(m.Fallbacks) > 0:
+		return resil.ActFallback.String()
+	case refused:
+		return "open"
+	}
+	return action.String()
+}
+
+// latest is the newest change of a dependency's breaker or health.
+func (h *handler) latest(name string) *change {
+	var found *change
+	for _, c := range h.history.since(0) {
+		if c.Dependency == name && c.Kind != resil.ChangeForced {
+			found = &c
+		}
+	}
+	return found
+}
+
+// explain answers why the level holds and, with ?dependency=NAME and
+// &method=NAME, what is in force there and what its callers get now.
+func (h *handler) explain(w http.ResponseWriter, r *http.Request) {
+	s := h.sys.Status()
+	name, method := r.FormValue("dependency"), r.FormValue("method")
+	if name == "" {
+		h.explainLevel(w, s)
+		return
+	}
+	for _, d := range s.Dependencies {
+		if d.Name != name {
+			continue
+		}
+		view := viewGuard(s, d)
+		if method != "" && !view.only(method) {
+			http.Error(w, "there is no guarded method of that name", http.StatusNotFound)
+			return
+		}
+		writeJSON(w, struct {
+			guardView
+			State  state       `json:"state"`
+			Level  resil.Level `json:"level"`
+			Latest *change     `json:"latest"` // change of its breaker or health; null if none is remembered
+		}{view, stateOf(d), s.Level, h.latest(name)})
+		return
+	}
+	http.Error(w, "there is no dependency of that name", http.StatusNotFound)
+}
+
+// only keeps the methods of a name and reports whether there are any.
+func (v *guardView) only(method string) bool {
+	var guards []interfaceView
+	for _, g := range v.Guards {
+		var methods []methodView
+		for _, m := range g.Methods {
+			if m.Name == method {
+				methods = append(methods, m)
+			}
+		}
+		if g.Methods = methods; methods != nil {
+			guards = append(guards, g)
+		}
+	}
+	v.Guards = guards
+	return guards != nil
+}
+
+// state is how a dependency is.
+type state struct {
+	Name       string             `json:"name"`
+	Up         bool               `json:"up"`
+	Breaker    resil.BreakerState `json:"breaker"`
+	OpenUntil  *time.Time         `json:"openUntil"`  // when a probe may pass; null unless open
+	CheckError string             `json:"checkError"` // class of the last health check's error; "" = good, or none
+	Expected   *time.Time         `json:"expected"`   // back up, by the length of past outages; null if unknown
+	Forced     *forced            `json:"forced"`
+	Disabled   bool               `json:"disabled"`
+}
+
+func stateOf(d resil.DependencyStatus) state {
+	return state{
+		Name: d.Name, Up: d.Up, Breaker: d.Breaker, OpenUntil: asTime(d.OpenUntil), CheckError: d.CheckError,
+		Expected: asTime(d.Expected), Forced: asForced(d.Forced), Disabled: d.Disabled,
 	}
 }
 
-func breakerText(b resil.Breaker) string {
-	text := ""
-	if b.Failures > 0 {
-		text += fmt.Sprintf("failures=%d ", b.Failures)
+func (h *handler) explainLevel(w http.ResponseWriter, s resil.Status) {
+	answer := struct {
+		Level    resil.Level `json:"level"`
+		Since    time.Time   `json:"since"`
+		Reason   string      `json:"reason"`
+		Cause    resil.Cause `json:"cause"`
+		Expected *time.Time  `json:"expected"`
+		Sick     []sick      `json:"sick"`
+	}{s.Level, s.Since, s.Reason, s.Cause, asTime(s.Expected), []sick{}}
+	for _, d := range s.Dependencies {
+		if !d.Up || d.Breaker != resil.BreakerClosed || d.Forced != nil {
+			answer.Sick = append(answer.Sick, sick{stateOf(d), d.Criticality, d.Down, h.latest(d.Name)})
+		}
 	}
-	if b.Ratio > 0 {
-		text += fmt.Sprintf("ratio=%v ", b.Ratio)
-	}
-	if b.Slow > 0 {
-		text += fmt.Sprintf("slow=%s slowratio=%v ", b.Slow, b.SlowRatio)
-	}
-	if b.Ratio > 0 || b.Slow > 0 {
-		text += fmt.Sprintf("min=%d window=%s ", b.Min, b.Window)
-	}
-	return text + fmt.Sprintf("open=%s probes=%d/%d", b.Open, b.Good, b.Probes)
+	writeJSON(w, answer)
 }
 
-func fallbackText(f resil.Fallback) string {
-	switch f.Strategy {
-	case resil.StrategyCall:
-		return fmt.Sprintf("call=%s limit=%d", f.Name, f.Limit)
-	case resil.StrategyStale:
-		return fmt.Sprintf("stale=%s max=%d limit=%d", f.TTL, f.Max, f.Limit)
-	default:
-		return fmt.Sprintf("%s limit=%d", f.Strategy, f.Limit)
-	}
+// sick is a dependency that is not well, and why.
+type sick struct {
+	state
+	Criticality resil.Criticality `json:"criticality"`
+	Down        resil.Level       `json:"down"`
+	Latest      *change           `json:"latest"`
 }
 
 // status answers with the state of the system, without policies.
 func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
-	s := h.state(time.Now(), h.sys.Metrics(), nil)
+	s := h.look(time.Now(), h.sys.Metrics(), nil)
 	type dependency struct {
-		Name        string             `json:"name"`
-		Up          bool               `json:"up"`
-		Breaker     resil.BreakerState `json:"breaker"`
-		Criticality resil.Criticality  `json:"criticality"`
-		Outbox      *int               `json:"outbox"`
-		Expected    *time.Time         `json:"expected"`
-		Forced      *forced            `json:"forced"`
-		Disabled    bool               `json:"disabled"`
+		state
+		Criticality resil.Criticality `json:"criticality"`
+		Outbox      *int              `json:"outbox"`
 	}
 	answer := struct {
-		Level        resil.Level  `json:"level"`
-		Since        time.Time    `json:"since"`
-		Reason       string       `json:"reason"`
-		Score        float64      `json:"score"`
-		Disabled     bool         `json:"disabled"`
-		Forced       *forced      `json:"forced"`
-		Expected     *time.Time   `json:"expected"`
+		overall
 		Dependencies []dependency `json:"dependencies"`
-	}{
-		s.system.Level, s.system.Since, s.system.Reason, s.system.Score, s.system.Disabled,
-		s.system.Forced, s.system.Expected,
-		[]dependency{},
-	}
+	}{s.overall, []dependency{}}
 	for _, r := range s.rows {
-		answer.Dependencies = append(answer.Dependencies, dependency{
-			r.Name, r.Up, r.Breaker, r.Criticality, r.Outbox, r.Expected, r.Forced, r.Disabled,
-		})
+		answer.Dependencies = append(answer.Dependencies, dependency{r.state, r.Criticality, r.Outbox})
 	}
-	writeJSON(w, http.StatusOK, "application/json", answer)
+	writeJSON(w, answer)
 }

@@ -12,16 +12,18 @@ const window = 10
 // numbers are what one dependency did in the window.
 type numbers struct {
 	Rate      float64  `json:"rate"`      // calls per second
-	Errors    float64  `json:"errors"`    // share of calls that failed or were rejected, 0..1
+	Errors    float64  `json:"errors"`    // share of calls that failed or timed out, 0..1
+	Refused   float64  `json:"refused"`   // share of calls that breaker, limits or level refused, 0..1
 	Fallbacks float64  `json:"fallbacks"` // per second
-	P50       *float64 `json:"p50"`       // seconds; null without calls
-	P99       *float64 `json:"p99"`       // seconds; null without calls
+	P50       *float64 `json:"p50"`       // seconds; null while no call is let through
+	P95       *float64 `json:"p95"`       // as P50
+	P99       *float64 `json:"p99"`       // as P50
 }
 
 // totals are a dependency's counters at one moment, over all its methods.
 type totals struct {
-	calls, bad, fallbacks uint64
-	duration              resil.Histogram
+	calls, bad, refused, fallbacks uint64
+	duration                       resil.Histogram
 }
 
 // sample holds the totals of all dependencies at one moment.
@@ -38,8 +40,12 @@ func take(now time.Time, s resil.Snapshot) sample {
 		for _, m := range d.Methods {
 			for i, n := range m.Calls {
 				t.calls += n
-				if outcome := resil.Outcomes()[i]; outcome != resil.OutcomeSuccess && outcome != resil.OutcomeNeutral {
+				switch resil.Outcomes()[i] {
+				case resil.OutcomeFailure, resil.OutcomeTimeout:
 					t.bad += n
+				case resil.OutcomeOpen, resil.OutcomeShed, resil.OutcomeBulkhead, resil.OutcomeRate:
+					t.refused += n
+				case resil.OutcomeSuccess, resil.OutcomeNeutral:
 				}
 			}
 			for _, f := range m.Fallbacks {
@@ -76,9 +82,14 @@ func (s sample) since(old sample) map[string]numbers {
 		if calls := now.calls - before.calls; calls > 0 && elapsed > 0 {
 			n.Rate = float64(calls) / elapsed
 			n.Errors = float64(now.bad-before.bad) / float64(calls)
+			n.Refused = float64(now.refused-before.refused) / float64(calls)
 			n.Fallbacks = float64(now.fallbacks-before.fallbacks) / elapsed
-			n.P50 = quantile(0.50, now.duration, before.duration)
-			n.P99 = quantile(0.99, now.duration, before.duration)
+			// How long it takes to be refused says nothing of the dependency.
+			if now.refused-before.refused < calls {
+				n.P50 = quantile(0.50, now.duration, before.duration)
+				n.P95 = quantile(0.95, now.duration, before.duration)
+				n.P99 = quantile(0.99, now.duration, before.duration)
+			}
 		}
 		found[name] = n
 	}

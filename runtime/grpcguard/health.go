@@ -79,7 +79,7 @@ func (h *health) Watch(req *healthpb.HealthCheckRequest, stream grpc.ServerStrea
 // statuses returns the state of all services.
 func (h *health) statuses() map[string]*healthpb.HealthCheckResponse {
 	st := h.sys.Status()
-	all := map[string]*healthpb.HealthCheckResponse{"": serving(st.Started && !st.Closed && st.Level != resil.Emergency)}
+	all := map[string]*healthpb.HealthCheckResponse{"": serving(st.Ready())}
 	for _, d := range st.Dependencies {
 		all[d.Name] = serving(d.Up)
 	}

@@ -3,6 +3,8 @@ package breaker
 import (
 	"time"
 
+	"github.com/sony/gobreaker/v2"
+
 	"github.com/resilgo/resil/runtime/internal/mono"
 )
 
@@ -164,6 +166,23 @@ func (b *Breaker) replace() {
 		b.tell(errFailure)
 	}
 	b.hold = false
+}
+
+// Reset forgets everything that was counted: the breaker is as new, closed
+// unless it is forced open. Results of calls under way are dropped.
+func (b *Breaker) Reset(reason string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gb, b.gbState = nil, gobreaker.StateClosed
+	if w := b.win.Load(); w != nil {
+		w.clear(mono.Now())
+	}
+	slow, shown := b.slow, b.shown
+	b.round, b.ramp, b.dirty, b.slow = round{}, ramp{}, false, false
+	b.move(Closed, reason)
+	if slow && b.shown == shown && b.onChange != nil {
+		b.onChange(Change{From: shown, To: shown})
+	}
 }
 
 // Check counts a good or failed health check as a probe, if the breaker would

@@ -69,7 +69,7 @@ func Until(c resil.Criticality) resil.Level {
 // what the system expects, within 1 to 300, or 10 when it does not know.
 func RetryAfter(sys *resil.System) int {
 	const unknown, least, most = 10, 1, 300
-	expected := sys.Status().Expected
+	expected := sys.RetryAt()
 	if expected.IsZero() {
 		return unknown
 	}

