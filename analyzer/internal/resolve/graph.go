@@ -46,6 +46,7 @@ func (p *program) graph() {
 	p.fallBack()
 	p.solved = true
 	owners := p.owners()
+	p.params = owners
 	p.modes = make(map[param]modes)
 	for range 12 { // deeper nests of helpers than this are judged as they come
 		clear(p.guardMemo)

@@ -295,6 +295,8 @@ func (p *program) guardOfDriver(n *node) string {
 
 // guardOfFunc judges an interceptor or middleware: it runs the function that it
 // was given only inside a guard, at once or in the function that it returns.
+// What it lets pass before it comes to its guard is an exemption, of a command
+// that blocks, say; what it runs after that goes round the guard.
 func (p *program) guardOfFunc(n *node) string {
 	if n == nil {
 		return ""
@@ -318,6 +320,7 @@ func (p *program) guardOfFunc(n *node) string {
 		return ""
 	}
 	guard := ""
+	var first, exempt int32 // offsets: of the first use inside a guard, of the last one outside
 	// Roots: the function, and the literals that nothing in it runs.
 	for _, m := range p.nodes[n.index:] {
 		if m != n && !inside(m, n) {
@@ -341,10 +344,17 @@ func (p *program) guardOfFunc(n *node) string {
 				g = p.onlyGuarded(m, n)
 			}
 			if g == "" {
-				return ""
+				exempt = max(exempt, o.Pos.Offset)
+				continue
+			}
+			if guard == "" || o.Pos.Offset < first {
+				first = o.Pos.Offset
 			}
 			guard = g
 		}
+	}
+	if exempt > first {
+		return ""
 	}
 	return guard
 }

@@ -171,7 +171,7 @@ func ownerOfID(id string) string {
 func budget(p *program, _ []call) []finding.Finding {
 	var out []finding.Finding
 	for _, n := range p.nodes {
-		if !n.pkg.own || n.file.Test || n.file.Helper || n.file.Generated {
+		if !n.pkg.own || n.file.Test || n.helper || n.file.Generated {
 			continue
 		}
 		for _, o := range n.ops {
@@ -216,7 +216,7 @@ func freshbreaker(p *program, _ []call) []finding.Finding {
 		for _, f := range k.Fresh {
 			fn := &k.Funcs[f.Func]
 			file := &k.Files[f.Pos.File]
-			if !f.Used || f.Kept || f.Loops || f.Returned || fn.Entry || file.Test || file.Helper || file.Generated || p.runOnce(p.byID[fn.ID]) {
+			if n := p.byID[fn.ID]; !f.Used || f.Kept || f.Loops || f.Returned || fn.Entry || file.Test || n.helper || file.Generated || p.runOnce(n) {
 				continue
 			}
 			if f.Via != "" && !p.makesFresh(f.Via, make(map[string]bool)) {

@@ -57,6 +57,9 @@ func (p *program) outbound(o *op) (call, bool) {
 	case summary.Outbound:
 		return call{op: o, row: o.Row, callee: o.Callee}, true
 	case summary.Interface:
+		if p.passesOn(o) {
+			return call{}, false
+		}
 		if len(o.foreign) > 0 {
 			f := o.foreign[0]
 			c := call{op: o, row: f.row, callee: o.Callee}
@@ -79,6 +82,20 @@ func (p *program) outbound(o *op) (call, bool) {
 		return call{op: o, row: row, callee: o.targets[0].ID}, true
 	}
 	return call{}, false
+}
+
+// passesOn reports whether an op is HTTP middleware calling the next handler.
+// At the end of the chain there may be a reverse proxy, but whoever made it
+// knows that, and the links of the chain do not: they would all be blamed for
+// one call.
+func (p *program) passesOn(o *op) bool {
+	if o.Callee != "(net/http.Handler).ServeHTTP" {
+		return false
+	}
+	own, isParam := p.params[o.v(o.Recv)]
+	return len(o.targets) > 0 || isParam && own.fn != o.node || !slices.ContainsFunc(o.foreign, func(f foreign) bool {
+		return f.value >= 0 && strings.HasPrefix(p.values[f.value].ID, o.node.pkg.Path+"#")
+	})
 }
 
 // generatedCall recognises the call of a generated client from code that
@@ -201,9 +218,32 @@ func (p *program) guardOfReceivers(c *call) (guard string, known bool) {
 		return "", true
 	}
 	if c.op.Recv == 0 {
-		return p.guardAll(p.defaultClient(c))
+		guard, known = p.guardAll(p.defaultClient(c))
+	} else {
+		guard, known = p.guardAll(c.op.v(c.op.Recv))
 	}
-	return p.guardAll(c.op.v(c.op.Recv))
+	if guard != "" || !known && !p.whole {
+		return guard, known
+	}
+	// The client may be an argument: script.Run(ctx, client, keys).
+	for _, a := range c.op.Args {
+		if v := c.op.v(a); v != 0 && a != c.op.Context && !p.requests(v) {
+			if g, _ := p.guardAll(v); g != "" {
+				return g, true
+			}
+		}
+	}
+	return "", known
+}
+
+// requests reports whether a variable holds what is sent and not what sends it.
+func (p *program) requests(v int32) bool {
+	for val := range p.pts[v] {
+		if x := &p.values[val]; x.Kind == summary.FuncValue || x.Name == "net/http.Request" {
+			return true
+		}
+	}
+	return false
 }
 
 // defaultClient: the functions of net/http use http.DefaultClient.
@@ -220,7 +260,7 @@ func (p *program) exclusion(c *call) string {
 	switch {
 	case n.file.Test:
 		return "test file"
-	case n.file.Helper || testPackage(n.pkg.Package):
+	case n.helper:
 		return "test helper"
 	case generated(n):
 		return "generated file"

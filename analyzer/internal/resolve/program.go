@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,12 +18,14 @@ type program struct {
 	whole bool
 	open  bool // see Result.Open
 
-	pkgs []*pkg
-	vars map[string]int32 // global variables by name
-	n    int32            // number of variables, the first is 1
+	pkgs  []*pkg
+	vars  map[string]int32 // global variables by name
+	rigid map[int32]bool   // variables that hold no function
+	n     int32            // number of variables, the first is 1
 
 	nodes      []*node
 	modes      map[param]modes  // how functions run their parameters
+	params     map[int32]param  // variables that are parameters and nothing else
 	paramGuard map[param]string // the guard that does
 	byID       map[string]*node
 	types      map[string]*typeInfo
@@ -67,6 +70,8 @@ type node struct {
 	top   *node // the declared function around it, itself if it is one
 	ops   []*op
 	file  *summary.File
+	// helper: there for tests, without being one.
+	helper bool
 
 	in    int // edges from other functions
 	edges []edge
@@ -128,7 +133,7 @@ type stored struct {
 func link(in Input) *program {
 	p := &program{
 		cat: in.Catalog, whole: in.Whole || commands(in.Packages),
-		vars: make(map[string]int32), byID: make(map[string]*node), types: make(map[string]*typeInfo),
+		vars: make(map[string]int32), rigid: make(map[int32]bool), byID: make(map[string]*node), types: make(map[string]*typeInfo),
 		ifaces: make(map[string]*summary.Iface), implements: make(map[string][]*typeInfo),
 		decorators: make(map[string]*summary.Guard),
 		keys:       make(map[string]int32), stored: make(map[int32][]int32), stores: make(map[int32][]stored), fields: make(map[int32][]string), mentioned: make(map[*node]bool),
@@ -185,7 +190,11 @@ func (p *program) number(k *pkg) {
 		p.n++
 		k.vars[i+1] = p.n
 	}
+	for _, v := range k.Rigid {
+		p.rigid[k.vars[v]] = true
+	}
 	first := len(p.nodes)
+	testing := testPackage(k.Package)
 	for i := range k.Funcs {
 		f := &k.Funcs[i]
 		n := &node{Func: f, pkg: k, index: len(p.nodes), first: first, file: &k.Files[f.Pos.File]}
@@ -194,6 +203,7 @@ func (p *program) number(k *pkg) {
 			n.outer = p.nodes[first+int(f.Outer)]
 			n.top = n.outer.top
 		}
+		n.helper = testing || n.file.Helper || n.top.Helper
 		for j := range f.Ops {
 			n.ops = append(n.ops, &op{Op: &f.Ops[j], node: n})
 		}
@@ -274,7 +284,7 @@ func (p *program) value(k *pkg, x summary.Value) int32 {
 
 // add enters that variable v may hold a value.
 func (p *program) add(v, val int32) {
-	if v == 0 {
+	if v == 0 || p.values[val].Kind == summary.FuncValue && p.rigid[v] {
 		return
 	}
 	if p.pts[v] == nil {
@@ -314,11 +324,53 @@ func (p *program) solve() {
 	}
 }
 
-// defaults makes the one thing that nobody makes: http.DefaultClient.
+// defaults makes the one thing that nobody makes, http.DefaultClient, and
+// enters what type assertions may find.
 func (p *program) defaults() {
+	for _, name := range slices.Sorted(maps.Keys(p.vars)) {
+		if asserted, ok := strings.CutPrefix(name, "A "); ok {
+			typ, extent, _ := strings.Cut(asserted, " ")
+			for _, val := range p.made(typ, extent) {
+				p.add(p.vars[name], val)
+			}
+		}
+	}
 	if v := p.vars["G net/http.DefaultClient"]; v != 0 {
 		p.add(v, p.value(p.pkgs[0], summary.Value{Kind: summary.ObjectValue, Name: "net/http.Client", ID: "net/http.DefaultClient"}))
 	}
+}
+
+// made returns the objects of a foreign type that something asserted in a
+// function may be: those that the function makes, or else its package, or else
+// the module.
+func (p *program) made(typ, extent string) []int32 {
+	file, span, _ := strings.Cut(extent, ":")
+	path, _, _ := strings.Cut(file, "#")
+	start, end, _ := strings.Cut(span, "-")
+	from, _ := strconv.Atoi(start)
+	to, _ := strconv.Atoi(end)
+	var here, near, all []int32
+	for i := range p.values {
+		x := &p.values[i]
+		if x.Kind != summary.ObjectValue || x.Name != typ || x.ID == "" {
+			continue
+		}
+		all = append(all, int32(i))
+		f, at, _ := strings.Cut(x.ID, ":")
+		if offset, err := strconv.Atoi(at); err == nil && f == file && from <= offset && offset < to {
+			here = append(here, int32(i))
+		}
+		if strings.HasPrefix(f, path+"#") {
+			near = append(near, int32(i))
+		}
+	}
+	switch {
+	case len(here) > 0:
+		return here
+	case len(near) > 0:
+		return near
+	}
+	return all
 }
 
 // subscribe enters a call, to be resolved as its receiver becomes known.

@@ -99,7 +99,7 @@ func (p *program) reach() {
 	var roots, open []*node
 	for _, n := range p.nodes {
 		switch {
-		case n.file.Test:
+		case n.file.Test, n.helper:
 		case n.Entry && n.pkg.own, n.Handler && n.pkg.own && n.in == 0:
 			roots = append(roots, n)
 		case n.in > 0, !n.pkg.own:
@@ -115,7 +115,7 @@ func (p *program) reach() {
 	if p.whole {
 		// Functions that only call each other.
 		for _, n := range p.nodes {
-			if n.state == 0 && n.pkg.own && !n.file.Test {
+			if n.state == 0 && n.pkg.own && !n.file.Test && !n.helper {
 				p.spread([]*node{n}, reached|exposed|untimed)
 			}
 		}
@@ -123,7 +123,7 @@ func (p *program) reach() {
 	}
 	p.spread(open, reached|maybe)
 	for _, n := range p.nodes {
-		if n.state == 0 && n.pkg.own && !n.file.Test {
+		if n.state == 0 && n.pkg.own && !n.file.Test && !n.helper {
 			p.spread([]*node{n}, reached|maybe)
 		}
 	}

@@ -224,7 +224,7 @@ func unsaferetry(p *program, calls []call) []finding.Finding {
 	var out []finding.Finding
 	report := func(o *op, callee, format string, args ...any) {
 		n := o.node
-		if !n.pkg.own || n.file.Test || n.file.Helper || generated(n) || n.file.Resil || o.Region != "" {
+		if !n.pkg.own || n.file.Test || n.helper || generated(n) || n.file.Resil || o.Region != "" {
 			return
 		}
 		out = append(out, finding.Finding{
@@ -378,7 +378,7 @@ func retrystorm(p *program, calls []call) []finding.Finding {
 	s := &storm{p: p, leaves: leaves, memo: make(map[*node]cascade), open: make(map[*node]bool)}
 	var out []finding.Finding
 	for _, n := range p.nodes {
-		if !n.pkg.own || n.file.Test || n.file.Helper || n.file.Generated {
+		if !n.pkg.own || n.file.Test || n.helper || n.file.Generated {
 			continue
 		}
 		for _, o := range n.ops {

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,7 +130,7 @@ type loop struct {
 func (b *builder) file(f *ast.File) {
 	name := b.u.Filename(f)
 	file := File{Name: name, Test: b.u.IsTest(f), Generated: b.u.IsGenerated(f)}
-	file.Helper = !file.Test && slices.ContainsFunc(f.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` })
+	file.Helper = !file.Test && forTests(name) && slices.ContainsFunc(f.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` })
 	file.Resil = file.Generated && isResil(f)
 	b.out.Files = append(b.out.Files, file)
 	lines := make(map[int]string)
@@ -171,6 +172,43 @@ func (b *builder) directive(t directive.Target, lines map[int]string, d funcDir)
 	if d.outbound != "" {
 		b.outbound[b.u.Info.Defs[t.Func.Name]] = d.outbound
 	}
+}
+
+// forTests reports whether the name of a file says that it is there for tests.
+func forTests(name string) bool {
+	base := filepath.Base(name)
+	return strings.Contains(base, "test") || strings.Contains(base, "mock") || strings.Contains(base, "fake")
+}
+
+// isHelper reports whether a function can only be called by tests: it takes or
+// returns something of package testing, or its receiver holds such a thing.
+func isHelper(sig *types.Signature) bool {
+	if recv := sig.Recv(); recv != nil {
+		t := recv.Type()
+		if p, ok := t.Underlying().(*types.Pointer); ok {
+			t = p.Elem()
+		}
+		if s, ok := t.Underlying().(*types.Struct); ok {
+			for f := range s.Fields() {
+				if ofTesting(f.Type()) {
+					return true
+				}
+			}
+		}
+	}
+	for _, tuple := range []*types.Tuple{sig.Params(), sig.Results()} {
+		for v := range tuple.Variables() {
+			if ofTesting(v.Type()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func ofTesting(t types.Type) bool {
+	n := namedOf(t)
+	return n != nil && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == "testing"
 }
 
 // isResil reports whether the header of a generated file is that of resilgen.
@@ -224,7 +262,7 @@ func (b *builder) funcDecl(d *ast.FuncDecl) {
 	sig := obj.Signature()
 	f := Func{
 		ID: b.id(obj), Name: shortName(obj), Pos: b.pos(d.Name), Outer: -1,
-		Exported: d.Name.IsExported(), Handler: isHandler(sig),
+		Exported: d.Name.IsExported(), Handler: isHandler(sig), Helper: isHelper(sig),
 		Guarded: b.funcDirs[d].guarded, Outbound: b.funcDirs[d].outbound,
 	}
 	if r := b.cat.Lookup(obj, nil); r != nil && r.Line == 0 && r.Effect == catalog.Call {
@@ -290,6 +328,7 @@ func (b *builder) tuple(t *types.Tuple) []Var {
 		}
 		if v.Name() == "" || v.Name() == "_" {
 			vars[i] = b.temp()
+			b.rigid(vars[i], v.Type())
 		} else {
 			vars[i] = b.local(v)
 		}
@@ -320,7 +359,18 @@ func (b *builder) local(obj types.Object) Var {
 	}
 	v := b.temp()
 	b.vars[obj] = v
+	b.rigid(v, obj.Type())
 	return v
+}
+
+// rigid notes if a variable of type t can hold no function.
+func (b *builder) rigid(v Var, t types.Type) {
+	if p, ok := t.Underlying().(*types.Pointer); ok {
+		t = p.Elem()
+	}
+	if _, ok := t.Underlying().(*types.Struct); ok {
+		b.out.Rigid = append(b.out.Rigid, v)
+	}
 }
 
 func (b *builder) global(name string) Var {
@@ -591,7 +641,7 @@ func std(p string) bool {
 }
 
 var stdFollowed = map[string]bool{
-	"net/http": true, "database/sql": true, "database/sql/driver": true, "net": true, "net/rpc": true,
+	"net/http": true, "net/http/httputil": true, "database/sql": true, "database/sql/driver": true, "net": true, "net/rpc": true,
 	"net/smtp": true, "context": true, "crypto/tls": true, "iter": true,
 }
 

@@ -58,6 +58,9 @@ func (b *builder) expr(e ast.Expr) Var {
 		if !b.followed(b.typeOf(e)) {
 			return 0
 		}
+		if n := namedOf(b.typeOf(e)); v == 0 && n != nil && n.Obj().Pkg() != nil && !b.inModule(n.Obj().Pkg()) && !isInterface(n) {
+			return b.global("A " + typeName(n) + " " + b.extent())
+		}
 		return v
 	case *ast.CallExpr:
 		if results := b.call(e); len(results) > 0 {
@@ -233,6 +236,21 @@ func (b *builder) stated(name string, e ast.Expr) string {
 		return name + "=" + tv.Value.ExactString()
 	}
 	return name
+}
+
+// extent returns where the declared function that is being walked begins and
+// ends, in the form of objectID: "path#file:from-to".
+func (b *builder) extent() string {
+	fn := b.fn
+	for fn.outer != nil {
+		fn = fn.outer
+	}
+	from := b.u.Fset.PositionFor(fn.start, false).Offset
+	to := from
+	if fn.body != nil {
+		to = b.u.Fset.PositionFor(fn.body.End(), false).Offset
+	}
+	return b.u.Path + "#" + strconv.Itoa(int(b.at)) + ":" + strconv.Itoa(from) + "-" + strconv.Itoa(to)
 }
 
 func (b *builder) objectID(e ast.Node) string {

@@ -16,6 +16,7 @@ type Package struct {
 	Imports []string
 
 	Vars   []string // by Var-1: the global name, "" for a local variable
+	Rigid  []Var    // local variables of struct types and pointers to them: they hold no function
 	Funcs  []Func   // in source order, literals after the function that holds them
 	Flows  []Flow
 	Values []Binding
@@ -36,7 +37,7 @@ func (p *Package) Empty() bool {
 type File struct {
 	Name      string // as the file set gives it
 	Test      bool
-	Helper    bool // imports testing, without being a test file
+	Helper    bool // there for tests, without being a test file
 	Generated bool // by any tool
 	Resil     bool // by resilgen
 }
@@ -58,6 +59,12 @@ type Pos struct {
 // global names and are shared between packages:
 //
 //	F pkg.Type.field    G pkg.name    V pkg.Type
+//
+// What comes out of something that is not followed, such as a sync.Map, by a
+// type assertion may be any object of that foreign type, most likely one that
+// the same function makes and stores:
+//
+//	A pkg.Type extent
 type Var int32
 
 // Func is a function body: of a declaration, a literal, a method value (as if
@@ -72,6 +79,7 @@ type Func struct {
 	Method   string // name of the method, "" for other functions
 	Entry    bool   // main, init, tests aside: called from outside whatever the module does
 	Handler  bool   // has the signature of an HTTP handler: servers call it
+	Helper   bool   // takes or returns something of package testing, or is a method of what holds such
 	Config   bool   // a function value that is part of a foreign thing's settings
 	Guarded  string // reason of //resil:guarded
 	Outbound string // name of //resil:outbound
