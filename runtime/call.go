@@ -22,10 +22,7 @@ func Call[T any](ctx context.Context, m *Method, do func(context.Context) (T, er
 // CallWith is [Call] with what may stand in for the client. The functions in
 // with are called on the caller's goroutine and not kept.
 func CallWith[T any](ctx context.Context, m *Method, do func(context.Context) (T, error), with With[T]) (T, error) {
-	if with.Outbox != nil {
-		ctx = m.keyed(ctx)
-	}
-	return invoke(ctx, m, do, &with)
+	return invoke(ctx, m, do, &standIns[T]{With: with})
 }
 
 // Do runs fn under the policies of d, as [Call] does. It never starts a
@@ -47,16 +44,13 @@ func DoWith[T any](ctx context.Context, d *Dependency, fn func(context.Context) 
 		var zero T
 		return zero, errHedged
 	}
-	if with.Outbox != nil {
-		ctx = m.keyed(ctx)
-	}
-	return invoke(ctx, m, fn, &with)
+	return invoke(ctx, m, fn, &standIns[T]{With: with})
 }
 
 var errHedged = errors.New("resil: a dependency with a hedge is called with DoHedged, not Do")
 
 // full is the guarded call with all policies.
-func full[T any](ctx context.Context, c *methodConf, do func(context.Context) (T, error), with *With[T]) (v T, err error) {
+func full[T any](ctx context.Context, c *methodConf, do func(context.Context) (T, error), with *standIns[T]) (v T, err error) {
 	var s call
 	if !s.enter(ctx, c) {
 		return conclude(&s, v, nil, with)
@@ -72,7 +66,7 @@ func full[T any](ctx context.Context, c *methodConf, do func(context.Context) (T
 }
 
 // attempts repeats a failed attempt as often as the policies allow.
-func attempts[T any](s *call, v T, err error, do func(context.Context) (T, error), with *With[T]) (T, error) {
+func attempts[T any](s *call, v T, err error, do func(context.Context) (T, error), with *standIns[T]) (T, error) {
 	for s.again(err) {
 		v, err = attempt(s, &s.arm, do, with)
 	}
@@ -81,7 +75,7 @@ func attempts[T any](s *call, v T, err error, do func(context.Context) (T, error
 
 // attempt is one attempt: permits, client, verdict. What it took is given back
 // on every way out.
-func attempt[T any](s *call, a *arm, do func(context.Context) (T, error), with *With[T]) (v T, err error) {
+func attempt[T any](s *call, a *arm, do func(context.Context) (T, error), with *standIns[T]) (v T, err error) {
 	returned := false
 	defer func() {
 		if !returned {
@@ -123,7 +117,7 @@ func inject[T any](s *call, a *arm, do func(context.Context) (T, error)) (v T, e
 
 // conclude ends the call: an answer goes back as it is, everything else turns
 // to the fallbacks and then into an Error.
-func conclude[T any](s *call, v T, err error, with *With[T]) (T, error) {
+func conclude[T any](s *call, v T, err error, with *standIns[T]) (T, error) {
 	switch {
 	case s.arm.outcome == OutcomeSuccess:
 		keep(s, v, err, with)
@@ -191,7 +185,7 @@ func (s *call) begin(ctx context.Context, c *methodConf, now mono.Time) {
 	if d, ok := ctx.Deadline(); ok {
 		s.callerAt = mono.Of(d)
 	}
-	if now == 0 && (c.clock || c.metered || c.method.sys.tracer != nil) {
+	if now == 0 && (c.clock || c.method.sys.tracer != nil) {
 		now = mono.Now()
 	}
 	s.begun = now
@@ -238,7 +232,7 @@ func (s *call) admit(a *arm) bool {
 	switch {
 	case s.attempts == 0 && s.begun != 0:
 		now = s.begun
-	case c.clock || s.callerAt != 0 || c.metered || s.span != nil:
+	case c.clock || s.callerAt != 0 || s.span != nil:
 		now = mono.Now()
 	}
 	*a = arm{ctx: s.base, start: now}
@@ -264,7 +258,11 @@ func (s *call) admit(a *arm) bool {
 		return s.refuse(a, OutcomeNeutral, policyCaller, nil)
 	}
 	if a.endsAt != 0 {
-		a.own = &deadlineCtx{parent: a.ctx, at: a.endsAt, liftable: s.streams}
+		if s.streams {
+			a.own = newLiftable(a.ctx, a.endsAt)
+		} else {
+			a.own = newDeadline(a.ctx, a.endsAt)
+		}
 		a.ctx = a.own
 	}
 	s.attempts++

@@ -3,7 +3,6 @@ package resil
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,23 +14,59 @@ import (
 // somebody asks for Done: most attempts end long before, and a timer costs
 // more than all other policies together. Once made, the standard library's
 // context does the work, so that children of it need no goroutine.
+//
+// It is all that an attempt with a timeout allocates, so it is kept small. It
+// is not pooled: whoever was given a context may keep it.
 type deadlineCtx struct {
-	parent   context.Context
-	at       mono.Time // the deadline; never = none, for a context to be cancelled
-	made     atomic.Pointer[madeCtx]
-	ended    atomic.Uint32 // how the context ended while nothing was made
-	liftable bool          // the deadline may be lifted; see lift
+	_      [0]atomic.Int64 // aligns fate on systems of 32 bits
+	fate   fate            // atomic, but for its first value: an atomic store costs as much as the allocation
+	parent context.Context
+	made   atomic.Pointer[madeCtx]
 }
 
-// How a context ended that nobody waits for.
-const (
-	running = iota
-	wasCanceled
-	wasExceeded
-)
+// fate is a deadline and how the context ended while nobody waited for it: two
+// facts in one word, decided by one comparison.
+type fate int64
+
+// never is a deadline later than any other, for a context to be cancelled.
+const never = mono.Time(beyond - 1)
+
+const beyond = 1 << 62 // more than any deadline: moments are positive, see package mono
+
+func (f fate) running() bool { return f > 0 }
+
+func (f fate) canceled() fate { return -f } // requires running
+
+func (f fate) exceeded() fate { return -f - beyond } // requires running
+
+// deadline returns the deadline, whatever has become of the context.
+func (f fate) deadline() mono.Time {
+	switch {
+	case f > 0:
+		return mono.Time(f)
+	case f > -beyond:
+		return mono.Time(-f)
+	default:
+		return mono.Time(-(f + beyond))
+	}
+}
+
+// err returns how the context ended, nil while it runs.
+func (f fate) err() error {
+	switch {
+	case f > 0:
+		return nil
+	case f > -beyond:
+		return context.Canceled
+	default:
+		return context.DeadlineExceeded
+	}
+}
 
 // madeCtx is what waiting for a deadlineCtx, or asking for the time, costs.
 type madeCtx struct {
+	liftable bool // the deadline may be lifted; see lift
+
 	mu     sync.Mutex // guards what follows until it is set
 	wall   time.Time  // the deadline as Deadline tells it
 	inner  context.Context
@@ -39,15 +74,32 @@ type madeCtx struct {
 	timer  *time.Timer // of a deadline that may be lifted
 }
 
-// never is later than any deadline.
-const never = mono.Time(math.MaxInt64)
-
 // closed is the Done channel of contexts that ended before anyone asked.
 var closed = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
 }()
+
+// newDeadline returns a context that ends at the given moment.
+func newDeadline(parent context.Context, at mono.Time) *deadlineCtx {
+	return &deadlineCtx{parent: parent, fate: fate(at)}
+}
+
+// newLiftable returns a context whose deadline may be lifted.
+func newLiftable(parent context.Context, at mono.Time) *deadlineCtx {
+	c := newDeadline(parent, at)
+	c.made.Store(&madeCtx{liftable: true})
+	return c
+}
+
+// now returns what has become of the context so far.
+func (c *deadlineCtx) now() fate { return fate(atomic.LoadInt64((*int64)(&c.fate))) }
+
+// decide ends the context, unless something else has.
+func (c *deadlineCtx) decide(from, to fate) {
+	atomic.CompareAndSwapInt64((*int64)(&c.fate), int64(from), int64(to))
+}
 
 // make returns the context's costly part.
 func (c *deadlineCtx) make() *madeCtx {
@@ -62,20 +114,23 @@ func (c *deadlineCtx) make() *madeCtx {
 // A deadline that may be lifted is not told: whoever plans with it, as HTTP/2
 // and gRPC do, would apply it to the result as well.
 func (c *deadlineCtx) Deadline() (time.Time, bool) {
-	if c.liftable || c.at == never {
+	if c.now().deadline() == never {
 		return c.parent.Deadline()
 	}
 	m := c.make()
+	if m.liftable {
+		return c.parent.Deadline()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return c.deadline(m), true
 }
 
-// deadline returns at as a time that never changes, or the parent's deadline
+// deadline returns the deadline as a time that never changes, or the parent's
 // when that is earlier. Requires m.mu.
 func (c *deadlineCtx) deadline(m *madeCtx) time.Time {
 	if m.wall.IsZero() {
-		m.wall = mono.Wall(c.at, mono.Now())
+		m.wall = mono.Wall(c.now().deadline(), mono.Now())
 		if p, ok := c.parent.Deadline(); ok && p.Before(m.wall) {
 			m.wall = p
 		}
@@ -86,7 +141,7 @@ func (c *deadlineCtx) deadline(m *madeCtx) time.Time {
 // Done returns a channel that is closed at the deadline, when the parent ends
 // and when the attempt ends.
 func (c *deadlineCtx) Done() <-chan struct{} {
-	if c.ended.Load() != running {
+	if !c.now().running() {
 		if m := c.made.Load(); m == nil || m.context() == nil {
 			return closed
 		}
@@ -103,19 +158,21 @@ func (c *deadlineCtx) materialise(m *madeCtx) {
 	if m.inner != nil {
 		return
 	}
+	f := c.now()
+	at := f.deadline()
 	switch {
-	case c.at == never:
+	case at == never, !f.running() && errors.Is(f.err(), context.Canceled):
 		m.inner, m.cancel = context.WithCancel(c.parent)
-	case c.liftable:
+	case m.liftable:
 		inner, cancel := context.WithCancelCause(c.parent)
 		m.inner, m.cancel = inner, func() { cancel(nil) }
-		m.timer = time.AfterFunc(c.at-mono.Now(), func() { cancel(ErrTimeout) })
+		m.timer = time.AfterFunc(at-mono.Now(), func() { cancel(ErrTimeout) })
 	default:
 		m.inner, m.cancel = context.WithDeadlineCause(c.parent, c.deadline(m), ErrTimeout)
 	}
-	// end sets ended and then looks for something made, this makes something
-	// and then looks for ended: one of the two sees the other.
-	if c.ended.Load() != running {
+	// end decides the fate and then looks for something made, this makes
+	// something and then looks at the fate: one of the two sees the other.
+	if !c.now().running() {
 		m.stop()
 	}
 }
@@ -149,31 +206,26 @@ func (c *deadlineCtx) Err() error {
 	if inner := c.inner(); inner != nil {
 		return inner.Err()
 	}
-	if c.ended.Load() == running {
+	if f := c.now(); f.running() {
 		switch err := c.parent.Err(); {
-		case errors.Is(err, context.DeadlineExceeded), err == nil && mono.Now() >= c.at:
-			c.ended.CompareAndSwap(running, wasExceeded)
+		case errors.Is(err, context.DeadlineExceeded), err == nil && mono.Now() >= f.deadline():
+			c.decide(f, f.exceeded())
 		case err != nil:
-			c.ended.CompareAndSwap(running, wasCanceled)
+			c.decide(f, f.canceled())
 		}
 	}
-	switch c.ended.Load() {
-	case wasCanceled:
-		return context.Canceled
-	case wasExceeded:
-		return context.DeadlineExceeded
-	default:
-		return nil
-	}
+	return c.now().err()
 }
 
 // Value returns the parent's values. Of a context that has ended it is also
 // asked why, by [context.Cause], which the standard library's knows.
 func (c *deadlineCtx) Value(key any) any {
-	if c.ended.Load() != running && !c.liftable {
+	if !c.now().running() {
 		m := c.make()
 		m.mu.Lock()
-		c.materialise(m)
+		if !m.liftable {
+			c.materialise(m)
+		}
 		m.mu.Unlock()
 	}
 	if inner := c.inner(); inner != nil {
@@ -187,16 +239,22 @@ func (c *deadlineCtx) String() string { return "resil.attempt" }
 
 // end cancels the context.
 func (c *deadlineCtx) end() {
-	c.ended.CompareAndSwap(running, wasCanceled)
+	if f := c.now(); f.running() {
+		c.decide(f, f.canceled())
+	}
 	if m := c.made.Load(); m != nil {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.stop()
+		m.end()
 	}
 }
 
+func (m *madeCtx) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stop()
+}
+
 // lift takes the deadline away, if it has not passed and nothing else has ended
-// the context, which then lives until end. Requires liftable.
+// the context, which then lives until end. Requires newLiftable.
 func (c *deadlineCtx) lift() error {
 	if err := c.Err(); err != nil {
 		return err

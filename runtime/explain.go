@@ -117,17 +117,23 @@ func (s *call) explain() Explanation {
 // tell leaves a record for a caller who asked for one.
 func (s *call) tell(strategy Strategy, age time.Duration, cause error) {
 	if recording.Load() {
-		tell(s.ctx, s.explain(), strategy, age, cause)
+		ex := s.explain()
+		tell(s.ctx, &ex, strategy, age, cause)
 	}
 }
 
-// tell leaves a record of a call for a caller who asked for one.
-func tell(ctx context.Context, ex Explanation, strategy Strategy, age time.Duration, cause error) {
-	if !recording.Load() {
-		return
+// tell leaves a record of a call that ended with e, or was answered by
+// strategy, for a caller who asked for one.
+func (e *Error) tell(ctx context.Context, strategy Strategy) {
+	if recording.Load() {
+		tell(ctx, &e.ex, strategy, 0, e)
 	}
+}
+
+func tell(ctx context.Context, ex *Explanation, strategy Strategy, age time.Duration, cause error) {
 	if a, ok := ctx.Value(answersKey{}).(*Answers); ok {
-		ex.Strategy, ex.Age, ex.Cause = strategy, age, cause
-		a.add(ex)
+		told := *ex
+		told.Strategy, told.Age, told.Cause = strategy, age, cause
+		a.add(told)
 	}
 }

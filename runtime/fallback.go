@@ -49,7 +49,7 @@ func (s *call) mayFallBack() bool {
 // user's functions said, and the value of the last of them. v is the client's;
 // or, when the first fallback was a function and has failed with tried already,
 // that function's.
-func fallBack[T any](s *call, v T, failure *Error, with *With[T], tried error) (T, error) {
+func fallBack[T any](s *call, v T, failure *Error, with *standIns[T], tried error) (T, error) {
 	cause, calls, i := failure, 0, 0
 	if tried != nil {
 		if s.c.classify(tried) == breaker.Success {
@@ -109,7 +109,7 @@ func (u *unhelped) Unwrap() []error {
 }
 
 // fallBackTo tries the i-th fallback, which is the n-th that calls a function.
-func fallBackTo[T any](s *call, i, n int, failure *Error, with *With[T]) (v T, age time.Duration, err error) {
+func fallBackTo[T any](s *call, i, n int, failure *Error, with *standIns[T]) (v T, age time.Duration, err error) {
 	f, m := &s.c.fallbacks[i], s.c.method
 	others := m.guard.falling.Add(1) - 1
 	nested := others != 0
@@ -159,7 +159,7 @@ func fallBackTo[T any](s *call, i, n int, failure *Error, with *With[T]) (v T, a
 // under its own mark refuses. While no other fallback of the guard runs there
 // is nothing to recognise, and the first of them can do without the mark and
 // its allocation: its nested call is the second.
-func callFallback[T any](s *call, n int, nested bool, failure *Error, with *With[T]) (v T, err error) {
+func callFallback[T any](s *call, n int, nested bool, failure *Error, with *standIns[T]) (v T, err error) {
 	if with == nil || with.Fallback == nil {
 		return v, errNoFunction
 	}
@@ -173,7 +173,7 @@ func callFallback[T any](s *call, n int, nested bool, failure *Error, with *With
 	}
 	timeout := c.timeout.Attempt
 	if timeout > 0 {
-		own := &deadlineCtx{parent: ctx, at: mono.Now() + timeout}
+		own := newDeadline(ctx, mono.Now()+timeout)
 		defer own.end()
 		ctx = own
 	}
@@ -184,7 +184,7 @@ func callFallback[T any](s *call, n int, nested bool, failure *Error, with *With
 }
 
 // putAside stores the write for later.
-func putAside[T any](s *call, with *With[T]) error {
+func putAside[T any](s *call, with *standIns[T]) error {
 	m := s.c.method
 	if m.sys.store == nil || with == nil || with.Outbox == nil {
 		return errNoOutbox
@@ -195,7 +195,7 @@ func putAside[T any](s *call, with *With[T]) error {
 	}
 	ctx := s.ctx
 	if t := s.c.timeout.Attempt; t > 0 {
-		own := &deadlineCtx{parent: ctx, at: mono.Now() + t}
+		own := newDeadline(ctx, mono.Now()+t)
 		defer own.end()
 		ctx = own
 	}

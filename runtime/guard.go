@@ -26,8 +26,16 @@ type With[T any] struct {
 	Copy func(T) T
 	// Outbox encodes the arguments for StrategyOutbox. nil = none.
 	Outbox func() ([]byte, error)
+}
 
-	tie func(T, context.CancelFunc) T // see CallStream
+// standIns is a With and what a stream adds. It is not part of With, which with
+// its four words travels in registers: on the stack it would be written in
+// words and copied in pairs of words, and the processor waits for the former
+// before it can do the latter.
+type standIns[T any] struct {
+	With[T]
+
+	tie func(T, context.CancelFunc) T // see CallStream; nil = the result ends with the call
 }
 
 // Guard is one guarded interface of a [System].
@@ -93,25 +101,32 @@ func (l *limits) configure(b *Bulkhead, r *Rate) {
 // methodConf is what one call needs to know, computed whenever a policy
 // changes. It is immutable.
 type methodConf struct {
+	// What a call looks at to which nothing happens comes first, to be together
+	// in the cache.
 	method    *Method
 	calm      words // where a call goes to the client with nothing to wait for or tell
 	shed      words // where a call is shed
 	bare      bool  // calm, and there is nothing but breaker and level
-	quick     bool  // the first fallback is a function that may run as it is
-	timeout   Timeout
-	retry     Retry // defaults filled in
-	hedge     Hedge // defaults filled in
-	retries   bool
-	hedges    bool
-	clock     bool          // every attempt reads the clock
-	slow      time.Duration // 0 = nothing is slow
-	levels    Actions
-	fallbacks []Fallback // defaults filled in
-	stale     *staleAnswers
-	bulkheads [2]*bulkhead // shared, own
-	rates     [2]*rate.Limiter
-	stats     *methodCounter // nil = not metered
+	keyed     bool  // a write may be put aside
+	clock     bool  // every attempt reads the clock when it begins
+	twice     bool  // and when it ends
 	metered   bool
+	retries   bool
+	limit     time.Duration  // of the first attempt: the attempt timeout or the total, 0 = none
+	slow      time.Duration  // 0 = nothing is slow
+	bulkheads [2]*bulkhead   // shared, own
+	stats     *methodCounter // nil = not metered
+	retry     Retry          // defaults filled in
+
+	limitTotal bool // limit is the total
+	quick      bool // the first fallback is a function that may run as it is
+	hedges     bool
+	hedge      Hedge // defaults filled in
+	timeout    Timeout
+	levels     Actions
+	fallbacks  []Fallback // defaults filled in
+	stale      *staleAnswers
+	rates      [2]*rate.Limiter
 }
 
 // Guard registers the guard of an interface; generated constructors call it.

@@ -21,7 +21,7 @@ func CallHedgedWith[T any](ctx context.Context, m *Method, do func(context.Conte
 	if with.Outbox != nil {
 		ctx = m.keyed(ctx)
 	}
-	return hedged(ctx, m.conf.Load(), do, &with)
+	return hedged(ctx, m.conf.Load(), do, &standIns[T]{With: with})
 }
 
 // DoHedged is [Do] for a dependency with a [Hedge], as [CallHedged] is for
@@ -31,7 +31,7 @@ func DoHedged[T any](ctx context.Context, d *Dependency, fn func(context.Context
 }
 
 // hedged is the guarded call of a method that may hedge.
-func hedged[T any](ctx context.Context, c *methodConf, do func(context.Context) (T, error), with *With[T]) (v T, err error) {
+func hedged[T any](ctx context.Context, c *methodConf, do func(context.Context) (T, error), with *standIns[T]) (v T, err error) {
 	var s call
 	if !s.enter(ctx, c) {
 		return conclude(&s, v, nil, with)
@@ -102,7 +102,7 @@ func (s *System) starter(after time.Duration) *starter {
 func race[T any](s *call, do func(context.Context) (T, error)) (v T, err error) {
 	sys := s.c.method.sys
 	st := sys.starter(s.c.hedge.After)
-	h := &heat[T]{do: do, ctx: deadlineCtx{parent: s.ctx, at: never}, ends: st.ends}
+	h := &heat[T]{do: do, ctx: deadlineCtx{parent: s.ctx, fate: fate(never)}, ends: st.ends}
 	s.arm = arm{}
 	defer func() {
 		h.finish()

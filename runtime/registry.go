@@ -244,8 +244,11 @@ func (m *Method) configure(o DependencyOverride) {
 	} else {
 		c.levels = Actions{ActCall, ActCall, ActCall, ActCall, ActCall}
 	}
-	c.clock = c.timeout != (Timeout{}) || c.slow != 0 || c.rates[0] != nil || c.rates[1] != nil
-	c.bare = !c.clock && !c.metered && c.bulkheads == [2]*bulkhead{}
+	c.limit, c.limitTotal = c.timeout.first()
+	c.twice = c.slow != 0 || c.metered
+	c.clock = c.twice || c.limit != 0 || c.rates[0] != nil || c.rates[1] != nil
+	c.bare = !c.clock && c.bulkheads == [2]*bulkhead{}
+	c.keyed = slices.ContainsFunc(c.fallbacks, func(f Fallback) bool { return f.Strategy == StrategyOutbox })
 	c.quick = c.timeout.Attempt == 0 && len(c.fallbacks) > 0 && c.fallbacks[0].Strategy == StrategyCall
 	observed := m.sys.tracer != nil || m.sys.injector != nil
 	for _, l := range Levels() {
@@ -263,6 +266,15 @@ func (m *Method) configure(o DependencyOverride) {
 	for i := range m.rejections {
 		m.rejections[i].Store(nil)
 	}
+}
+
+// first returns how long the first attempt may take, 0 for ever, and whether it
+// is the total that says so.
+func (t Timeout) first() (limit time.Duration, total bool) {
+	if t.Total != 0 && (t.Attempt == 0 || t.Total < t.Attempt) {
+		return t.Total, true
+	}
+	return t.Attempt, false
 }
 
 // allowed takes an attempt from the rate limits.

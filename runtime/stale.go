@@ -34,7 +34,7 @@ func (a *staleAnswers) answers() *otter.Cache[any, staleAnswer] {
 }
 
 // keep remembers a good answer if the method has a stale fallback.
-func keep[T any](s *call, v T, err error, with *With[T]) {
+func keep[T any](s *call, v T, err error, with *standIns[T]) {
 	a := s.c.stale
 	if a == nil || err != nil || with == nil || with.Key == nil {
 		return
@@ -46,7 +46,7 @@ func keep[T any](s *call, v T, err error, with *With[T]) {
 }
 
 // kept returns the answer kept for the call's arguments.
-func kept[T any](s *call, f *Fallback, with *With[T]) (v T, age time.Duration, err error) {
+func kept[T any](s *call, f *Fallback, with *standIns[T]) (v T, age time.Duration, err error) {
 	a := s.c.stale
 	if a == nil || with == nil || with.Key == nil {
 		return v, 0, errNotKept
@@ -71,7 +71,7 @@ func kept[T any](s *call, f *Fallback, with *With[T]) (v T, age time.Duration, e
 
 // answerKept answers from what is kept, without asking the client, as a level
 // may demand.
-func answerKept[T any](s *call, with *With[T]) (v T, ok bool) {
+func answerKept[T any](s *call, with *standIns[T]) (v T, ok bool) {
 	for i := range s.c.fallbacks {
 		if s.c.fallbacks[i].Strategy != StrategyStale {
 			continue

@@ -15,13 +15,12 @@ import (
 // is given is called at the result's end; [TieReadCloser], [TieResponse] and
 // [TieRows] are such functions. A result that comes too late is closed.
 func CallStream[T any](ctx context.Context, m *Method, do func(context.Context) (T, error), tie func(T, context.CancelFunc) T) (T, error) {
-	return invoke(ctx, m, do, &With[T]{tie: tie})
+	return invoke(ctx, m, do, &standIns[T]{tie: tie})
 }
 
 // CallStreamWith is [CallStream] with what may stand in for the client.
 func CallStreamWith[T any](ctx context.Context, m *Method, do func(context.Context) (T, error), tie func(T, context.CancelFunc) T, with With[T]) (T, error) {
-	with.tie = tie
-	return invoke(ctx, m, do, &with)
+	return invoke(ctx, m, do, &standIns[T]{With: with, tie: tie})
 }
 
 // tied lifts the attempt's deadline and ties the rest to the result's end.

@@ -277,13 +277,25 @@ func (b *Breaker) token(kind uint64) Token {
 
 // Succeed gives t back after a call that was a success and not slow.
 func (b *Breaker) Succeed(t Token) {
-	if t&(dirty|class) == 0 && b.word.Load() == uint64(t) {
-		if t&windowed != 0 {
-			b.win.Load().success(b)
-		}
+	if t&(windowed|dirty|class) != 0 || b.word.Load() != uint64(t) {
+		b.succeed(t)
+	}
+}
+
+// succeed is Succeed where there is something to do.
+func (b *Breaker) succeed(t Token) {
+	if t&(dirty|class) != 0 || b.word.Load() != uint64(t) {
+		b.Done(t, Success, false)
 		return
 	}
-	b.Done(t, Success, false)
+	w := b.win.Load()
+	s := &w.stripes[0]
+	if n := len(w.stripes); n > 1 {
+		s = &w.stripes[int(rand.Uint32())&(n-1)]
+	}
+	if s.good.Add(1) == 1 {
+		w.arm(b)
+	}
 }
 
 // Done gives t back. slow says that the call took longer than the configured

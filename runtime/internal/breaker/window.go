@@ -2,7 +2,6 @@ package breaker
 
 import (
 	"math/bits"
-	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -53,17 +52,6 @@ func newWindow(span time.Duration) *window {
 		stripes: make([]stripe, n),
 		width:   max(1, span/buckets),
 		started: mono.Now(),
-	}
-}
-
-// success counts one success of b's window without its mutex.
-func (w *window) success(b *Breaker) {
-	i := 0
-	if len(w.stripes) > 1 {
-		i = int(rand.Uint32()) & (len(w.stripes) - 1)
-	}
-	if w.stripes[i].good.Add(1) == 1 {
-		w.arm(b)
 	}
 }
 
