@@ -86,26 +86,37 @@ func Generate(opts Options) (*Result, error) {
 	return res, err
 }
 
-// generate goes through the stages.
+// generate goes through the stages, one unit after the other.
 func generate(opts Options, m *manifest.Manifest) (*Result, error) {
-	loaded, err := load.Load(load.Options{Dir: opts.Dir, Env: opts.Env, Patterns: opts.Patterns})
+	g, err := newGeneration(opts)
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{loaded: loaded}
-	g.model()
-	g.check()
-	res := &Result{manifest: m, Interfaces: g.interfaces(), folders: g.memories(g.Notes)}
-	if len(g.Problems) == 0 {
-		if res.Files, err = g.render(); err != nil {
-			return nil, err
+	res := &Result{manifest: m}
+	for _, u := range g.loaded.Units {
+		pkg := g.model(u)
+		g.check(u, pkg)
+		if len(g.Problems) == 0 {
+			files, err := g.render(u, pkg)
+			if err != nil {
+				return nil, err
+			}
+			res.Files = append(res.Files, files...)
 		}
+		// The rest of a large run would not have the memory.
+		g.models = append(g.models, pkg.Outline())
+		u.Release()
+	}
+	g.merge()
+	res.Interfaces, res.folders = g.interfaces(), g.memories(g.Notes)
+	if len(g.Problems) == 0 {
+		slices.SortFunc(res.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 		if res.Changes, err = g.compare(res.Files); err != nil {
 			return nil, err
 		}
 	}
 	if res.Findings = g.findings(); len(res.Problems) > 0 {
-		res.Changes = nil
+		res.Files, res.Changes = nil, nil
 	}
 	return res, nil
 }
@@ -113,19 +124,21 @@ func generate(opts Options, m *manifest.Manifest) (*Result, error) {
 // Load finds the guards of the packages that match, for reports. Its error is
 // that of [Generate].
 func Load(opts Options) (*Model, error) {
-	loaded, err := load.Load(load.Options{Dir: opts.Dir, Env: opts.Env, Patterns: opts.Patterns})
+	g, err := newGeneration(opts)
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{loaded: loaded}
-	g.model()
-	g.check()
-	m := &Model{Findings: g.findings(), Fset: loaded.Fset}
-	for i, u := range loaded.Units {
-		if len(g.models[i].Files) > 0 && !u.Tests {
-			m.Packages = append(m.Packages, g.models[i])
+	m := &Model{Fset: g.loaded.Fset}
+	for _, u := range g.loaded.Units {
+		pkg := g.model(u)
+		g.check(u, pkg)
+		g.models = append(g.models, pkg)
+		if len(pkg.Files) > 0 && !u.Tests {
+			m.Packages = append(m.Packages, pkg)
 		}
 	}
+	g.merge()
+	m.Findings = g.findings()
 	return m, nil
 }
 
@@ -149,27 +162,35 @@ type generation struct {
 	models []*model.Package // by unit, with the files that the unit is to be generated for
 }
 
-// model makes the model of every unit.
-func (g *generation) model() {
-	for _, p := range g.loaded.Problems {
+// newGeneration loads the packages.
+func newGeneration(opts Options) (*generation, error) {
+	loaded, err := load.Load(load.Options{Dir: opts.Dir, Env: opts.Env, Patterns: opts.Patterns})
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{loaded: loaded}
+	for _, p := range loaded.Problems {
 		g.problem(p.Pos, p.Message)
 	}
-	for _, u := range g.loaded.Units {
-		u.Check()
-		res := model.Build(model.Input{Fset: g.loaded.Fset, Files: u.Files, Pkg: u.Types, Info: u.Info, Import: u.Import, Doc: u.Doc})
-		u.Info = nil // only the model needs it
-		pkg := *res.Package
-		pkg.Files = slices.DeleteFunc(slices.Clone(pkg.Files), func(f *model.File) bool { return !slices.Contains(u.Targets, f.Syntax) })
-		g.models = append(g.models, &pkg)
-		for _, p := range res.Problems {
-			g.problem(g.position(p.Pos), p.Message)
-		}
-		for _, n := range res.Notes {
-			if targets(u, n.Pos) {
-				g.Notes = append(g.Notes, Message{g.position(n.Pos), n.Message})
-			}
+	return g, nil
+}
+
+// model makes the model of a unit.
+func (g *generation) model(u *load.Unit) *model.Package {
+	u.Check()
+	res := model.Build(model.Input{Fset: g.loaded.Fset, Files: u.Files, Pkg: u.Types, Info: u.Info, Import: u.Import, Doc: u.Doc})
+	u.Info = nil // only the model needs it
+	pkg := *res.Package
+	pkg.Files = slices.DeleteFunc(slices.Clone(pkg.Files), func(f *model.File) bool { return !slices.Contains(u.Targets, f.Syntax) })
+	for _, p := range res.Problems {
+		g.problem(g.position(p.Pos), p.Message)
+	}
+	for _, n := range res.Notes {
+		if targets(u, n.Pos) {
+			g.Notes = append(g.Notes, Message{g.position(n.Pos), n.Message})
 		}
 	}
+	return &pkg
 }
 
 // interfaces counts the guarded interfaces.
@@ -199,16 +220,13 @@ func targets(u *load.Unit, pos token.Pos) bool {
 	return false
 }
 
-// check finds what the model of a single package does not show.
-func (g *generation) check() {
-	for i, u := range g.loaded.Units {
-		for _, f := range g.models[i].Files {
-			for _, iface := range f.Interfaces {
-				g.checkTypes(u, f, iface)
-			}
+// check finds what the model does not show.
+func (g *generation) check(u *load.Unit, pkg *model.Package) {
+	for _, f := range pkg.Files {
+		for _, iface := range f.Interfaces {
+			g.checkTypes(u, f, iface)
 		}
 	}
-	g.merge()
 }
 
 // merge joins guards of the same name and reports contradictions. What is
@@ -282,30 +300,25 @@ func (g *generation) invalid(i *model.Interface) map[token.Position]bool {
 	return bad
 }
 
-// render makes the files and type-checks them together with their packages. It
-// lets go of each unit and model when it is done with them.
-func (g *generation) render() ([]File, error) {
+// render makes the files of a unit and type-checks them together with its
+// package.
+func (g *generation) render(u *load.Unit, pkg *model.Package) ([]File, error) {
 	var files []File
-	for i, u := range g.loaded.Units {
-		generated := make(map[string][]byte)
-		for _, f := range g.models[i].Files {
-			content, err := render.File(g.loaded.Fset, g.models[i], f)
-			if err != nil {
-				return nil, err
-			}
-			path := filepath.Join(u.Folder.Path, output.Name(filepath.Base(f.Name)))
-			generated[path] = content
-			files = append(files, File{Path: path, Source: f.Name, Content: content})
+	generated := make(map[string][]byte)
+	for _, f := range pkg.Files {
+		content, err := render.File(g.loaded.Fset, pkg, f)
+		if err != nil {
+			return nil, err
 		}
-		if len(generated) > 0 {
-			for _, e := range u.Verify(generated) {
-				g.unverified(g.models[i], generated, e)
-			}
-		}
-		u.Release()
-		g.models[i] = nil
+		path := filepath.Join(u.Folder.Path, output.Name(filepath.Base(f.Name)))
+		generated[path] = content
+		files = append(files, File{Path: path, Source: f.Name, Content: content})
 	}
-	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	if len(generated) > 0 {
+		for _, e := range u.Verify(generated) {
+			g.unverified(pkg, generated, e)
+		}
+	}
 	return files, nil
 }
 

@@ -9,7 +9,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,6 +50,9 @@ func compareBools(a, b bool) int {
 // environ returns env with the system that c asks for.
 func (c config) environ(env []string) []string {
 	env = slices.Clip(env)
+	if coldCache(env) {
+		env = append(env, "GODEBUG="+strings.TrimPrefix(lookup(env, "GODEBUG")+",goindex=0", ","))
+	}
 	if c.goos != "" {
 		env = append(env, "GOOS="+c.goos)
 	}
@@ -58,6 +63,33 @@ func (c config) environ(env []string) []string {
 		env = append(env, "CGO_ENABLED=1")
 	}
 	return env
+}
+
+// coldCache reports whether the go command's build cache is as good as empty.
+// Listing packages, the go command then first writes an index of each into it,
+// which takes several times as long as reading the packages without one.
+func coldCache(env []string) bool {
+	dir := lookup(env, "GOCACHE")
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return false
+		}
+		dir = filepath.Join(user, "go-build")
+	}
+	// Entries are spread over 256 folders; an ordinary build makes thousands.
+	entries, err := os.ReadDir(filepath.Join(dir, "00"))
+	return len(entries) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist))
+}
+
+// lookup returns the value of a variable; the last one counts.
+func lookup(env []string, name string) string {
+	for _, e := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // flags returns the build flags that c asks for. A -tags flag replaces the one

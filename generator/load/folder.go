@@ -10,10 +10,11 @@ import (
 
 // Folder is what stands on disk in the folder of a matched package.
 type Folder struct {
-	Path      string
-	Annotated map[string][]byte // base name → content of the source files that may hold directives
-	Output    map[string][]byte // base name → content of the files that resilgen wrote
-	Partial   bool              // only some of the source files were asked for
+	Path    string
+	Output  map[string][]byte // base name → content of the files that resilgen wrote
+	Partial bool              // only some of the source files were asked for
+
+	annotated map[string][]byte // base name → content of the source files that may hold directives
 }
 
 // readFolder reads the Go files of a folder. With only given, other source
@@ -23,7 +24,7 @@ func readFolder(dir string, only map[string]bool) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{Path: dir, Annotated: make(map[string][]byte), Output: make(map[string][]byte), Partial: only != nil}
+	f := &Folder{Path: dir, annotated: make(map[string][]byte), Output: make(map[string][]byte), Partial: only != nil}
 	for _, entry := range entries {
 		name := entry.Name()
 		if !strings.HasSuffix(name, ".go") || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
@@ -42,7 +43,7 @@ func readFolder(dir string, only map[string]bool) (*Folder, error) {
 		if _, ok := output.Source(content); ok {
 			f.Output[name] = content
 		} else if !output.Generated(content) && annotated(content) && (only == nil || only[path]) {
-			f.Annotated[name] = content
+			f.annotated[name] = content
 		}
 	}
 	return f, nil

@@ -60,6 +60,9 @@ func Load(opts Options) (*Result, error) {
 		}
 	}
 	jobs := l.jobs(roots)
+	for _, f := range l.res.Folders {
+		f.annotated = nil // parsed again where needed
+	}
 	for _, conf := range slices.SortedFunc(maps.Keys(jobs), config.compare) {
 		found := roots
 		if conf != (config{}) {
@@ -235,12 +238,12 @@ func (l *loader) jobs(roots []*packages.Package) map[config]map[string][]string 
 		for _, file := range p.GoFiles {
 			built[file] = true
 		}
-		for _, name := range sortedKeys(f.Annotated) {
+		for _, name := range sortedKeys(f.annotated) {
 			file := filepath.Join(f.Path, name)
 			conf := config{}
 			if !built[file] {
 				var err error
-				if conf, err = configFor(name, f.Annotated[name]); err != nil {
+				if conf, err = configFor(name, f.annotated[name]); err != nil {
 					l.problem(token.Position{Filename: file}, err.Error())
 					continue
 				}

@@ -92,8 +92,11 @@ func (u *universe) parseDependency(p *packages.Package) *source {
 		if bytes.Contains(content, []byte(guardLine)) {
 			mode |= parser.ParseComments
 		}
-		f, _ := parser.ParseFile(u.fset, name, content, mode)
+		f, _ := parser.ParseFile(u.fset, name, withoutBodies(content), mode)
 		if f != nil {
+			if p.PkgPath == Runtime {
+				hideInside(f)
+			}
 			s.add(f)
 			guarded = append(guarded, guardedTypes(f)...)
 		}
@@ -105,6 +108,34 @@ func (u *universe) parseDependency(p *packages.Package) *source {
 		}
 	}
 	return s
+}
+
+// byPointer are types of the runtime that are only ever handled by pointer.
+var byPointer = map[string]bool{"Dependency": true, "Guard": true, "Knob": true, "Method": true, "System": true}
+
+// hideInside takes out of a file of the runtime what generated code cannot see
+// but what would bring in a cache, a limiter and more: unexported methods, and
+// the fields of the types that are handled by pointer.
+func hideInside(f *ast.File) {
+	f.Decls = slices.DeleteFunc(f.Decls, func(decl ast.Decl) bool {
+		fn, ok := decl.(*ast.FuncDecl)
+		return ok && fn.Recv != nil && !fn.Name.IsExported()
+	})
+	for _, decl := range f.Decls {
+		decl, ok := decl.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, spec := range decl.Specs {
+			spec, ok := spec.(*ast.TypeSpec)
+			if !ok || !byPointer[spec.Name.Name] {
+				continue
+			}
+			if t, ok := spec.Type.(*ast.StructType); ok {
+				t.Fields.List = nil
+			}
+		}
+	}
 }
 
 func newSource(p *packages.Package) *source {

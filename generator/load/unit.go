@@ -113,6 +113,7 @@ func (u *Unit) Verify(generated map[string][]byte) []Problem {
 		}
 		own[u.universe.fset.File(f.FileStart)] = true
 		files = append(files, f)
+		defer u.universe.fset.RemoveFile(u.universe.fset.File(f.FileStart)) // nobody will ask again
 	}
 	conf := u.universe.config(u.source.pkg)
 	conf.Context = nil // what one package instantiates is of no use to the next
@@ -154,7 +155,7 @@ func (l *loader) check(conf config, roots []*packages.Package, files map[string]
 			}
 		}
 	}
-	hasRuntime := u.needSupport(roots)
+	hasRuntime := u.needSupport(directives(units))
 	for _, unit := range units {
 		unit.HasRuntime, unit.Variant, unit.Tests = hasRuntime, conf != config{}, conf.tests
 		unit.source.needAll()
@@ -163,6 +164,8 @@ func (l *loader) check(conf config, roots []*packages.Package, files map[string]
 			return err
 		}
 	}
+	u.follow()
+	u.needTies()
 	u.follow()
 	l.res.Units = append(l.res.Units, units...)
 	return nil
@@ -276,22 +279,33 @@ func (u *Unit) Check() {
 }
 
 // support are the packages that generated code may import although nothing in
-// its package does yet, with the names it uses; of the runtime that is any.
-var support = map[string][]string{
-	Runtime:         nil,
-	"context":       {"Background", "CancelFunc", "Context"},
-	"encoding/json": {"Marshal", "Unmarshal"},
-	"errors":        {"As", "Is"},
-	"maps":          {"Clone"},
-	"slices":        {"Clone"},
-	"time":          {"Duration", "Hour", "Microsecond", "Millisecond", "Minute", "Nanosecond", "Second"},
+// its package does yet.
+var support = map[string]supported{
+	Runtime:         {},
+	"context":       {names: []string{"Background", "CancelFunc", "Context"}},
+	"encoding/json": {names: []string{"Marshal", "Unmarshal"}, mention: "outbox"},
+	"errors":        {names: []string{"As", "Is"}, mention: "errors"},
+	"maps":          {names: []string{"Clone"}, mention: "stale"},
+	"slices":        {names: []string{"Clone"}, mention: "stale"},
+	"time":          {names: []string{"Duration", "Hour", "Microsecond", "Millisecond", "Minute", "Nanosecond", "Second"}},
 }
 
-// needSupport marks what generated code may name and reports whether the
-// runtime is among what the module can import.
-func (u *universe) needSupport(roots []*packages.Package) (hasRuntime bool) {
-	for _, p := range roots {
-		names, ok := support[p.PkgPath]
+// supported is what generated code uses of a package.
+type supported struct {
+	names   []string // of the runtime that is any
+	mention string   // only if a directive says that; "" = always
+}
+
+// ties are the functions of the runtime that need a large package, which only
+// matters if an interface mentions it.
+var ties = map[string]string{"TieResponse": "net/http", "TieRows": "database/sql"}
+
+// needSupport marks what generated code may name, given the text of all
+// directives, and reports whether the runtime is among what the module can
+// import.
+func (u *universe) needSupport(directives string) (hasRuntime bool) {
+	for _, p := range u.roots {
+		s, ok := support[p.PkgPath]
 		if !ok || p.ForTest != "" || p.Dir == "" {
 			continue
 		}
@@ -299,17 +313,52 @@ func (u *universe) needSupport(roots []*packages.Package) (hasRuntime bool) {
 		if p.PkgPath == Runtime {
 			hasRuntime = true
 			for name := range u.source(p).index {
-				if ast.IsExported(name) {
+				if ast.IsExported(name) && ties[name] == "" {
 					u.need(p, name)
 				}
 			}
 		}
-		for _, name := range names {
-			u.need(p, name)
+		if strings.Contains(directives, s.mention) {
+			for _, name := range s.names {
+				u.need(p, name)
+			}
 		}
 	}
 	return hasRuntime
 }
+
+// needTies marks what generated code may name because of what was marked
+// before.
+func (u *universe) needTies() {
+	reached := make(map[string]bool)
+	for _, s := range u.sources {
+		reached[s.pkg.PkgPath] = true
+	}
+	for name, path := range ties {
+		if p := u.extra[Runtime]; p != nil && reached[path] {
+			u.need(p, name)
+		}
+	}
+}
+
+// directives returns the text of the directives of units.
+func directives(units []*Unit) string {
+	var b strings.Builder
+	for _, unit := range units {
+		for _, f := range unit.Files {
+			for _, group := range f.Comments {
+				for _, c := range group.List {
+					if strings.HasPrefix(c.Text, directivePrefix) {
+						b.WriteString(c.Text + "\n")
+					}
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+const directivePrefix = "//resil:"
 
 // reference matches what may be a qualified name in a directive.
 var reference = regexp.MustCompile(`([^\s,="]+)\.(\pL[\pL\pN_]*)`)
@@ -322,7 +371,7 @@ func (l *loader) needRefs(unit *Unit) error {
 	for _, f := range unit.source.files {
 		for _, group := range f.syntax.Comments {
 			for _, c := range group.List {
-				if !strings.HasPrefix(c.Text, "//resil:") {
+				if !strings.HasPrefix(c.Text, directivePrefix) {
 					continue
 				}
 				for _, m := range reference.FindAllStringSubmatch(c.Text, -1) {

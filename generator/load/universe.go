@@ -101,6 +101,9 @@ func (u *universe) followDecl(s *source, d declaration) {
 // visit marks what a node names and reports whether to look below it.
 func (u *universe) visit(s *source, f *sourceFile, n ast.Node) bool {
 	switch n := n.(type) {
+	case *ast.Field: // its names mean nothing outside of it
+		ast.Inspect(n.Type, func(n ast.Node) bool { return u.visit(s, f, n) })
+		return false
 	case *ast.FuncLit:
 		ast.Inspect(n.Type, func(n ast.Node) bool { return u.visit(s, f, n) })
 		return false

@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"fmt"
+	"go/types"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,35 @@ func Merge(pkgs []*Package) ([]*Dependency, []Problem) {
 	}
 	slices.SortFunc(out, func(a, b *Dependency) int { return strings.Compare(a.Name, b.Name) })
 	return out, problems
+}
+
+// Outline returns the package with no more than [Merge] needs of it: without
+// the syntax and the types, which are most of its memory.
+func (p *Package) Outline() *Package {
+	home := types.NewPackage(p.Path, p.Name)
+	out := &Package{Path: p.Path, Name: p.Name, Types: home}
+	for _, f := range p.Files {
+		file := &File{Name: f.Name}
+		for _, i := range f.Interfaces {
+			file.Interfaces = append(file.Interfaces, i.outline(home))
+		}
+		out.Files = append(out.Files, file)
+	}
+	return out
+}
+
+func (i *Interface) outline(home *types.Package) *Interface {
+	out := &Interface{
+		Name: i.Name, Pos: i.Pos, Object: types.NewTypeName(i.Object.Pos(), home, i.Object.Name(), nil),
+		Guard: i.Guard, Dependency: i.Dependency, Criticality: i.Criticality, Down: i.Down,
+		Breaker: i.Breaker, Bulkhead: i.Bulkhead, Rate: i.Rate,
+	}
+	for _, m := range i.Methods {
+		if m.Timeout != nil {
+			out.Methods = append(out.Methods, &Method{Name: m.Name, Timeout: m.Timeout})
+		}
+	}
+	return out
 }
 
 // join adds what an interface states to the dependency.

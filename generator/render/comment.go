@@ -2,7 +2,10 @@ package render
 
 import (
 	"fmt"
+	gocomment "go/doc/comment"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/dave/jennifer/jen"
 
@@ -48,6 +51,9 @@ func dedent(doc string) string {
 
 // commentText returns each line of text as a line comment.
 func commentText(text string) *jen.Statement {
+	if !isPlainText(text) {
+		text = canonical(text)
+	}
 	s := jen.Null()
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.TrimRight(line, " \t\r")
@@ -62,6 +68,44 @@ func commentText(text string) *jen.Statement {
 		s = s.Comment(line).Line()
 	}
 	return s
+}
+
+// canonical returns the text of a doc comment as gofmt has it.
+func canonical(text string) string {
+	var parser gocomment.Parser
+	var printer gocomment.Printer
+	return strings.TrimRight(string(printer.Comment(parser.Parse(text))), "\n")
+}
+
+// isPlainText reports whether text, of a doc comment, is paragraphs that gofmt
+// leaves as they are: no list, no heading, no code, no definition of a link,
+// no quotes to replace.
+func isPlainText(text string) bool {
+	if strings.Contains(text, "``") || strings.Contains(text, "''") || !utf8.ValidString(text) {
+		return false
+	}
+	for i, paragraph := range strings.Split(text, "\n\n") {
+		for line := range strings.SplitSeq(paragraph, "\n") {
+			if line == "" || !startsPlain(line) || strings.ContainsFunc(line, unicode.IsControl) {
+				return false
+			}
+		}
+		// One line without a full stop may be a heading.
+		if i > 0 && !strings.Contains(paragraph, "\n") && !strings.HasSuffix(paragraph, ".") {
+			return false
+		}
+	}
+	return true
+}
+
+// startsPlain reports whether a line starts like one of a paragraph.
+func startsPlain(line string) bool {
+	rest := strings.TrimLeft(line, "0123456789")
+	if rest == "" || rest != line && (rest[0] == '.' || rest[0] == ')') {
+		return false // perhaps a numbered list
+	}
+	r, _ := utf8.DecodeRuneInString(line)
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '"' || r == '('
 }
 
 func wrapAll(paragraphs []string) string {

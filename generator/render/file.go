@@ -17,9 +17,26 @@ import (
 // File returns the generated file for one source file of a package. An error
 // is a defect of this package, never of the input.
 func File(fset *token.FileSet, pkg *model.Package, source *model.File) ([]byte, error) {
+	name := output.Name(filepath.Base(source.Name))
+	text, err := loose(fset, pkg, source)
+	if err != nil {
+		return nil, fmt.Errorf("rendering %s: %w", name, err)
+	}
+	if content, ok := layout(text); ok {
+		return content, nil
+	}
+	content, err := format.Source(text)
+	if err != nil {
+		return nil, fmt.Errorf("rendering %s: %w\n%s", name, err, text)
+	}
+	return content, nil
+}
+
+// loose returns the generated file not yet laid out.
+func loose(fset *token.FileSet, pkg *model.Package, source *model.File) ([]byte, error) {
 	f := newFile(fset, pkg, source)
 	out := jen.NewFile(pkg.Name)
-	out.NoFormat = true // once, below
+	out.NoFormat = true
 	out.HeaderComment(header(source))
 	body := jen.Null().Add(f.handshake())
 	for _, i := range source.Interfaces {
@@ -28,14 +45,8 @@ func File(fset *token.FileSet, pkg *model.Package, source *model.File) ([]byte, 
 	out.Add(f.imports.decl()) // only now is it known what is used
 	out.Add(body)
 	var buf bytes.Buffer
-	if err := out.Render(&buf); err != nil {
-		return nil, fmt.Errorf("rendering %s: %w", output.Name(filepath.Base(source.Name)), err)
-	}
-	content, err := format.Source(buf.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("rendering %s: %w\n%s", output.Name(filepath.Base(source.Name)), err, buf.Bytes())
-	}
-	return content, nil
+	err := out.Render(&buf)
+	return buf.Bytes(), err
 }
 
 // header returns what stands above the package clause.
@@ -53,11 +64,12 @@ type file struct {
 	pkg     *model.Package
 	source  *model.File
 	imports *imports
+	spelled map[types.Type]string
 	names   scope // of the package and of the imports: what a package-level name must differ from
 }
 
 func newFile(fset *token.FileSet, pkg *model.Package, source *model.File) *file {
-	f := &file{fset: fset, pkg: pkg, source: source, names: make(scope)}
+	f := &file{fset: fset, pkg: pkg, source: source, names: make(scope), spelled: make(map[types.Type]string)}
 	f.names.reserve(pkg.Types.Scope().Names()...)
 	f.names.reserve(types.Universe.Names()...)
 	f.names.reserve("init", "main")
@@ -125,7 +137,14 @@ func methodImports(m *model.Method) []string {
 }
 
 // typ returns a type as the file spells it.
-func (f *file) typ(t types.Type) string { return types.TypeString(t, f.imports.qualify) }
+func (f *file) typ(t types.Type) string {
+	spelled, ok := f.spelled[t]
+	if !ok {
+		spelled = types.TypeString(t, f.imports.qualify)
+		f.spelled[t] = spelled
+	}
+	return spelled
+}
 
 // object returns a package-level object as the file spells it.
 func (f *file) object(o types.Object) string {

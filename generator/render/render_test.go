@@ -8,12 +8,15 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/aymanbagabas/go-udiff"
 
 	"github.com/resilgo/resil/generator/load"
 	"github.com/resilgo/resil/generator/model"
@@ -92,6 +95,7 @@ func renderAnything(t *testing.T, source string) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, source)
 	}
+	compareWithGofmt(t, fset, res.Package)
 	again, err := format.Source(content)
 	if err != nil || !bytes.Equal(again, content) {
 		t.Errorf("not formatted (%v):\n%s", err, content)
@@ -107,4 +111,52 @@ func renderAnything(t *testing.T, source string) {
 		}
 	}
 	_, _ = conf.Check("example.com/p", fset, []*ast.File{file, generated}, nil) // errors go to conf.Error
+}
+
+// compareWithGofmt holds that what is laid out is what gofmt makes of the same
+// text, and reports whether the layout knew all of it.
+func compareWithGofmt(t *testing.T, fset *token.FileSet, pkg *model.Package) bool {
+	t.Helper()
+	known := true
+	for _, f := range pkg.Files {
+		text, err := render.Loose(fset, pkg, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := format.Source(text)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		got, ok := render.Layout(text)
+		if ok && !bytes.Equal(got, want) {
+			t.Errorf("%s is not laid out as gofmt does:\n%s", f.Name, udiff.Unified("gofmt", "layout", string(want), string(got)))
+		}
+		known = known && ok
+	}
+	return known
+}
+
+// TestLayoutKnowsWhatIsRendered holds that gofmt, which takes longer than all
+// else, is needed for anonymous types with members only.
+func TestLayoutKnowsWhatIsRendered(t *testing.T) {
+	const golden = "../../testdata/golden"
+	dir, err := filepath.Abs(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := load.Load(load.Options{Dir: dir, Patterns: []string{"./..."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed := make(map[string]bool)
+	for _, u := range loaded.Units {
+		u.Check()
+		pkg := model.Build(model.Input{Fset: loaded.Fset, Files: u.Files, Pkg: u.Types, Info: u.Info, Import: u.Import}).Package
+		if !compareWithGofmt(t, loaded.Fset, pkg) {
+			needed[filepath.Base(u.Folder.Path)] = true
+		}
+	}
+	if want := map[string]bool{"results": true}; !maps.Equal(needed, want) {
+		t.Errorf("gofmt is needed for %v, want %v", needed, want)
+	}
 }

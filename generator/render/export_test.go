@@ -1,0 +1,7 @@
+package render
+
+// What tests compare with gofmt.
+var (
+	Loose  = loose
+	Layout = layout
+)
