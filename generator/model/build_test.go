@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"go/types"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -443,6 +444,13 @@ type D interface{ Get() error }
 		pkgs = append(pkgs, r.Package)
 	}
 	deps, problems := Merge(pkgs)
+	var outlines []*Package
+	for _, p := range pkgs {
+		outlines = append(outlines, p.Outline())
+	}
+	if _, same := Merge(outlines); !reflect.DeepEqual(same, problems) {
+		t.Errorf("of outlines: %s, want %s", lines(same), lines(problems))
+	}
 	if len(deps) != 2 || deps[0].Name != "cache" || deps[1].Name != "db" {
 		t.Fatalf("dependencies %v", deps)
 	}

@@ -42,7 +42,7 @@ func Merge(pkgs []*Package) ([]*Dependency, []Problem) {
 // the syntax and the types, which are most of its memory.
 func (p *Package) Outline() *Package {
 	home := types.NewPackage(p.Path, p.Name)
-	out := &Package{Path: p.Path, Name: p.Name, Types: home}
+	out := &Package{Path: p.Path, Name: p.Name, Types: home, fset: p.fset}
 	for _, f := range p.Files {
 		file := &File{Name: f.Name}
 		for _, i := range f.Interfaces {
@@ -56,7 +56,7 @@ func (p *Package) Outline() *Package {
 func (i *Interface) outline(home *types.Package) *Interface {
 	out := &Interface{
 		Name: i.Name, Pos: i.Pos, Object: types.NewTypeName(i.Object.Pos(), home, i.Object.Name(), nil),
-		Guard: i.Guard, Dependency: i.Dependency, Criticality: i.Criticality, Down: i.Down,
+		Guard: i.Guard, Directives: i.Directives, Dependency: i.Dependency, Criticality: i.Criticality, Down: i.Down,
 		Breaker: i.Breaker, Bulkhead: i.Bulkhead, Rate: i.Rate,
 	}
 	for _, m := range i.Methods {
