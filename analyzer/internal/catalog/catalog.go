@@ -179,7 +179,8 @@ func (c *Catalog) Lookup(fn *types.Func, through types.Type) *Row {
 	declared := ""
 	if recv := fn.Signature().Recv(); recv != nil {
 		declared = typeName(recv.Type())
-		if n := named(through); n != nil && n.Obj().Name() != declared && n.Obj().Pkg() != nil {
+		on := named(recv.Type())
+		if n := named(through); n != nil && (on == nil || n.Origin() != on.Origin()) && n.Obj().Pkg() != nil {
 			// The type the method is selected on may have a row of its own.
 			if r := c.find(n.Obj().Pkg().Path(), n.Obj().Name(), fn); r != nil {
 				return r

@@ -1,4 +1,4 @@
-//go:build rows
+//go:build modules
 
 package rows
 
@@ -13,6 +13,7 @@ import (
 	_ "firebase.google.com/go/v4/auth"
 	_ "firebase.google.com/go/v4/messaging"
 	_ "github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	_ "github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 	_ "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
 	_ "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	_ "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -31,6 +32,7 @@ import (
 	_ "github.com/aws/aws-sdk-go-v2/service/kinesis"
 	_ "github.com/aws/aws-sdk-go-v2/service/s3"
 	_ "github.com/aws/aws-sdk-go-v2/service/sqs"
+	_ "github.com/aws/aws-sdk-go-v2/service/sts"
 	_ "github.com/aws/aws-sdk-go/aws/request"
 	_ "github.com/aws/aws-sdk-go/service/s3"
 	_ "github.com/aws/aws-sdk-go/service/s3/s3manager"
@@ -100,6 +102,7 @@ import (
 	_ "github.com/openai/openai-go/v3/responses"
 	_ "github.com/opensearch-project/opensearch-go/v2"
 	_ "github.com/opensearch-project/opensearch-go/v2/opensearchapi"
+	_ "github.com/opensearch-project/opensearch-go/v4/opensearchapi"
 	_ "github.com/parnurzeal/gorequest"
 	_ "github.com/pkg/sftp"
 	_ "github.com/prometheus/client_golang/prometheus/push"
