@@ -51,7 +51,9 @@ func (p *program) graph() {
 	for range 12 { // deeper nests of helpers than this are judged as they come
 		clear(p.guardMemo)
 		p.connect(owners)
-		if !p.learn(owners) {
+		learnt := p.learn(owners)
+		clear(p.guardMemo)
+		if !p.judgeFolds() && !learnt {
 			break
 		}
 	}
@@ -176,6 +178,10 @@ func (p *program) connect(owners map[int32]param) {
 			}
 			for _, t := range o.targets {
 				if direct {
+					m, guard := m, guard
+					if g := p.folded(o, t); g != "" && m == plain {
+						m, guard = guarded, g
+					}
 					n.edges = append(n.edges, edge{from: n, to: t, mode: m, guard: guard, timed: timed, op: o})
 				}
 				p.connectArgs(owners, rel, o, func(i int) modes { return p.modes[param{t, i}] }, m, guard, timed)

@@ -11,6 +11,9 @@ import (
 // "" if there is none, something lacks it, or nothing is known. known tells
 // whether anything is known of v.
 func (p *program) guardAll(v int32) (guard string, known bool) {
+	if g := p.foldGuard(v, "RoundTrip"); g != "" {
+		return g, true
+	}
 	markers := true
 	for _, val := range p.sorted(v) {
 		x := &p.values[val]
@@ -330,7 +333,7 @@ func (p *program) guardOfFunc(n *node) string {
 			continue
 		}
 		for _, o := range m.ops {
-			uses := o.Kind == summary.Dynamic && contains(mine, o.v(o.Recv))
+			uses := (o.Kind == summary.Dynamic || o.Kind == summary.Interface) && contains(mine, o.v(o.Recv))
 			if o.Kind == summary.Extern {
 				for _, a := range o.Args {
 					uses = uses || contains(mine, o.v(a))

@@ -200,6 +200,9 @@ func (p *program) carrier(c *call) bool {
 
 // guardOfReceivers returns the guard inside everything the call may be made on.
 func (p *program) guardOfReceivers(c *call) (guard string, known bool) {
+	if g := p.foldGuard(c.op.v(c.op.Recv), lastName(c.callee)); g != "" {
+		return g, true
+	}
 	if c.op.Kind == summary.Interface && len(c.values) > 0 {
 		for _, val := range c.values {
 			x := &p.values[val]

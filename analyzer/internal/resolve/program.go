@@ -50,6 +50,7 @@ type program struct {
 	guardMemo map[int32]string   // guards inside values, as far as the graph goes
 	judging   map[int32]bool     // values whose guard is being looked for
 	cut       int                // how often a value was found to be made of itself
+	folds     []fold             // that guard
 	solved    bool               // nothing flows any more
 	ordered   map[int32][]int32  // by variable: its values in order, once solved
 }

@@ -367,9 +367,27 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 			continue
 		}
 		b.assign(b.target(l), b.typeOf(l), r)
+		b.noteFold(l, r)
 	}
 	if len(s.Rhs) == 1 {
 		b.admitted(s.Rhs[0], s.Lhs)
+	}
+}
+
+// noteFold notes v = f(v) in a loop, f being a value.
+func (b *builder) noteFold(l, r ast.Expr) {
+	call, ok := ast.Unparen(r).(*ast.CallExpr)
+	id, named := ast.Unparen(l).(*ast.Ident)
+	last := b.opCount() - 1
+	if !ok || !named || len(b.fn.loops) == 0 || last < 0 || b.out.Funcs[b.fn.index].Ops[last].Kind != Dynamic {
+		return
+	}
+	v := b.objectOf(id)
+	if slices.ContainsFunc(call.Args, func(a ast.Expr) bool {
+		arg, ok := ast.Unparen(a).(*ast.Ident)
+		return ok && b.u.Info.Uses[arg] == v
+	}) {
+		b.out.Folds = append(b.out.Folds, Fold{Func: b.fn.index, Op: int32(last), Var: b.target(l)})
 	}
 }
 

@@ -26,6 +26,17 @@ type Package struct {
 	Guards []Guard  // interfaces with a guard directive
 	Fresh  []Fresh  // breakers made
 	Handed []Handed // values handed over as a named interface
+	Folds  []Fold   // variables that a loop wraps
+}
+
+// Fold is a variable that a loop replaces by what functions make of it: how
+// middleware is chained.
+//
+//	for _, wrap := range wrappers { client = wrap(client) }
+type Fold struct {
+	Func int32 // index in Funcs
+	Op   int32 // the call, index in its Ops
+	Var  Var
 }
 
 // Empty reports whether nothing in the package can matter to an importer.
