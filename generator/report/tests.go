@@ -98,6 +98,8 @@ type testGuard struct {
 	Field       string // of the fake, no method of the interface
 	Fakes       []testFake
 	Fallbacks   []testFake
+	Spec        string // what the dependency is held to, as Go
+	Probed      bool   // it has a health check
 	Methods     []testMethod
 	Breaker     *testBreaker
 }
@@ -112,12 +114,15 @@ type testFake struct {
 // testMethod is what one method is held to.
 type testMethod struct {
 	Name     string
-	Call     string   // "guard.Get(ctx, \"\")" and what makes an error of it
-	Attempts int      // calls of a client that fails
-	Timeout  string   // Go expression; "" = none
-	Strategy string   // the first fallback, as a metric's label; "" = none
-	Stale    string   // how long it keeps answers; "" = it keeps none
-	Levels   []string // the action at each
+	Call     string // "guard.Get(ctx, \"\")" and what makes an error of it
+	Spec     string // its policies, as Go
+	Attempts int    // calls of a client that fails
+	Stale    string // how long it keeps answers; "" = it keeps none
+	AtOnce   int    // calls that the bulkheads let through; 0 = not to be told
+	Burst    int    // calls that the rates let through; 0 = not to be told
+	Arms     int    // of a hedged call; 0 = not to be told
+	Answers  string // errors that are answers, as Go
+	Failures string // errors that are failures, as Go
 }
 
 // testBreaker is what the breaker of a guard is held to.
@@ -234,6 +239,7 @@ func (w *testWriter) iface(d *dependency, i *model.Interface) {
 		return // no type arguments that a test could know
 	}
 	g := testGuard{Name: i.Name, Dependency: d.Name, TypeArgs: args, Decorator: i.Decorator, Constructor: i.Constructor, Field: fieldName(i)}
+	g.Spec, g.Probed = w.literal(d.spec()), i.Health != nil
 	for _, m := range i.Methods {
 		g.Fakes = append(g.Fakes, w.fake(m, m.Name, sigs[m.Name], m.Guarded()))
 		if m.Guarded() {
@@ -326,24 +332,136 @@ func (w *testWriter) fake(m *model.Method, name string, sig *types.Signature, cl
 
 // method says what the directives promise of a method.
 func (w *testWriter) method(d *dependency, m *model.Method, sig *types.Signature) testMethod {
-	out := testMethod{Name: m.Name, Call: w.call(m, sig), Attempts: d.attempts(m)}
-	if m.Timeout != nil {
-		out.Timeout = w.duration(m.Timeout.Value.Attempt)
-	}
+	out := testMethod{Name: m.Name, Call: w.call(m, sig), Spec: w.literal(specOf(m)), Attempts: d.attempts(m)}
 	for n, f := range m.Fallbacks {
-		if n == 0 {
-			out.Strategy = f.Spec.Strategy.String()
-		}
 		// Behind another fallback it is not told from what that one answers.
 		if n == 0 && f.Spec.Strategy == resil.StrategyStale && waits(m) < f.Spec.TTL/10 {
 			out.Stale = w.duration(f.Spec.TTL)
 		}
 		w.Outbox = w.Outbox || f.Spec.Strategy == resil.StrategyOutbox
 	}
-	for _, l := range resil.Levels() {
-		out.Levels = append(out.Levels, "Act"+title(m.Levels.At(l).String()))
+	out.AtOnce, out.Burst, out.Arms = d.atOnce(m), d.burst(m), d.arms(m)
+	if m.Errs != nil {
+		out.Answers, out.Failures = w.values(m.Errs.Value.Ignore), w.values(m.Errs.Value.Failure)
 	}
 	return out
+}
+
+// values returns the error values of a list, as Go. What an error of a type
+// would hold is not known.
+func (w *testWriter) values(list []model.ErrorMatch) string {
+	var out []string
+	for _, e := range list {
+		if _, typ := e.Object.(*types.TypeName); typ {
+			continue
+		}
+		name := e.Object.Name()
+		if pkg := w.Import(e.Object.Pkg().Path(), e.Object.Pkg().Name()); pkg != "" {
+			name = pkg + "." + name
+		}
+		out = append(out, name)
+	}
+	return strings.Join(out, ", ")
+}
+
+// most bounds how many calls a test makes to meet a limit.
+const most = 1000
+
+// atOnce returns how many calls of a method its bulkheads let through at once,
+// 0 when something else than they decides.
+func (d *dependency) atOnce(m *model.Method) int {
+	limit := 0
+	for _, b := range []*model.Setting[resil.Bulkhead]{d.Bulkhead, m.Bulkhead} {
+		if b != nil && (limit == 0 || b.Value.Max < limit) {
+			limit = b.Value.Max
+		}
+	}
+	if m.Hedge != nil || d.Rate != nil || m.Rate != nil || limit > most {
+		return 0
+	}
+	return limit
+}
+
+// burst returns how many calls of a method its rates let through at once, 0
+// when something else than they decides.
+func (d *dependency) burst(m *model.Method) int {
+	limit := 0
+	for _, r := range []*model.Setting[resil.Rate]{d.Rate, m.Rate} {
+		if r == nil {
+			continue
+		}
+		if b := r.Value.WithDefaults().Burst; limit == 0 || b < limit {
+			limit = b
+		}
+	}
+	if m.Hedge != nil || m.Retry != nil || limit > most {
+		return 0
+	}
+	return limit
+}
+
+// arms returns how many calls a hedged method makes of a client that only
+// answers the last, 0 when there is no hedge or something else ends them.
+func (d *dependency) arms(m *model.Method) int {
+	if m.Hedge == nil {
+		return 0
+	}
+	h := m.Hedge.Value.WithDefaults()
+	n := 1 + h.Max
+	if m.Timeout != nil && time.Duration(h.Max)*h.After >= m.Timeout.Value.Attempt {
+		return 0
+	}
+	for _, b := range []*model.Setting[resil.Bulkhead]{d.Bulkhead, m.Bulkhead} {
+		if b != nil && b.Value.Max < n {
+			return 0
+		}
+	}
+	for _, r := range []*model.Setting[resil.Rate]{d.Rate, m.Rate} {
+		if r != nil && r.Value.WithDefaults().Burst < n {
+			return 0
+		}
+	}
+	return n
+}
+
+// spec returns what is in force for a dependency, defaults included.
+func (d *dependency) spec() resil.GuardSpec {
+	b := d.breaker()
+	s := resil.GuardSpec{Dependency: d.Name, Criticality: d.criticality(), Down: d.down(), Breaker: &b}
+	if d.Bulkhead != nil {
+		s.Bulkhead = &d.Bulkhead.Value
+	}
+	if d.Rate != nil {
+		s.Rate = &d.Rate.Value
+	}
+	return s
+}
+
+// specOf returns the policies of a method, defaults included.
+func specOf(m *model.Method) resil.MethodSpec {
+	s := resil.MethodSpec{Name: m.Name, Kind: m.Kind, Idempotent: m.Idempotent, Essential: m.Essential, Health: m.Health, Levels: m.Levels}
+	if m.Timeout != nil {
+		s.Timeout = m.Timeout.Value
+	}
+	if m.Retry != nil {
+		r := m.Retry.Value.WithDefaults()
+		s.Retry = &r
+	}
+	if m.Bulkhead != nil {
+		s.Bulkhead = &m.Bulkhead.Value
+	}
+	if m.Rate != nil {
+		r := m.Rate.Value.WithDefaults()
+		s.Rate = &r
+	}
+	if m.Hedge != nil {
+		h := m.Hedge.Value.WithDefaults()
+		s.Hedge = &h
+	}
+	for _, f := range m.Fallbacks {
+		s.Fallbacks = append(s.Fallbacks, f.Spec.WithDefaults())
+	}
+	return s
 }
 
 // waits returns the longest that a call waits between attempts.

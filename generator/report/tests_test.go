@@ -75,6 +75,10 @@ func TestGeneratedTestsFailOnBrokenPolicies(t *testing.T) {
 			{"Timeout: resil.Timeout{Attempt: 2 * time.Second", "Timeout: resil.Timeout{Attempt: 3 * time.Second", "Prices/Suggest/timeout"},
 			{"TTL: 10 * time.Minute", "TTL: 12 * time.Minute", "Prices/Suggest/stale"},
 			{"Strategy: resil.StrategyOutbox", "Strategy: resil.StrategyZero", "Items/Sell/failure"},
+			{"Max: 20", "Max: 21", "Items/Count/bulkhead"},
+			{"Burst: 20", "Burst: 21", "Prices/Describe/policy"},
+			{"Total: 10 * time.Second", "Total: 20 * time.Second", "Prices/Suggest/policy"},
+			{"Probes: 2", "Probes: 3", "Items/dependency"},
 		},
 		"too little": {
 			{"Failures: 5", "Failures: 4", "Prices/breaker"},
@@ -83,6 +87,10 @@ func TestGeneratedTestsFailOnBrokenPolicies(t *testing.T) {
 			{"TTL: 10 * time.Minute", "TTL: 9 * time.Minute", "Prices/Suggest/stale"},
 			{"resil.ActStale, resil.ActStale, resil.ActFallback", "resil.ActStale, resil.ActShed, resil.ActShed", "Prices/Suggest/minimal"},
 			{"Attempt: time.Second", "Attempt: 900 * time.Millisecond", "Items/Get/timeout"},
+			{"resil.CallHedged(", "resil.Call(", "Prices/Describe/hedge"},
+			{"errors.Is(err, ErrGone)", "errors.Is(err, nil)", "Prices/Suggest/ignore"},
+			{"guard.Health(next.Ping)", "_ = guard", "Items/dependency"},
+			{"Wait: 100 * time.Millisecond", "Wait: 0", "Items/dependency"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
