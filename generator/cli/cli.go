@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/resilgo/resil/generator"
+	"github.com/resilgo/resil/generator/directive"
 	"github.com/resilgo/resil/generator/internal/emit"
 	"github.com/resilgo/resil/generator/report"
 )
@@ -79,7 +80,7 @@ func (c *command) run() (int, error) {
 			return sub.run(c, c.Args[1:])
 		}
 	}
-	flags := c.flags("resilgen", usage)
+	flags := c.flags("")
 	c.emitFlags(flags)
 	flags.BoolVar(&c.verbose, "v", false, "")
 	if code, done := c.parse(flags, c.Args); done {
@@ -107,19 +108,24 @@ differences, 2 usage or environment.
 Commands:
 `
 
-// flags returns an empty set of flags whose -h prints text.
-func (c *command) flags(name, text string) *flag.FlagSet {
+// flags returns an empty set of flags. What -h prints is for [command.parse].
+func (c *command) flags(name string) *flag.FlagSet {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.Usage = func() {
-		c.printf("%s", text)
-		if name == "resilgen" {
-			for _, s := range subcommands() {
-				c.printf("  %-32s %s\n", s.name+" "+s.args, s.about)
-			}
-		}
-	}
+	flags.Usage = func() {}
 	return flags
+}
+
+// usage prints what -h of a command prints; "" is the command proper.
+func (c *command) usage(name string) {
+	if s := subcommand(name); s != nil {
+		c.printf("%s", s.usage())
+		return
+	}
+	c.printf("%s", usage)
+	for _, s := range subcommands() {
+		c.printf("  %-34s  %s\n", s.name+" "+s.args, s.about)
+	}
 }
 
 // emitFlags adds the flags that say what to do with files.
@@ -133,9 +139,14 @@ func (c *command) emitFlags(flags *flag.FlagSet) {
 func (c *command) parse(flags *flag.FlagSet, args []string) (code int, done bool) {
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
+		c.usage(flags.Name())
 		return Done, true
 	case err != nil:
-		c.sayf("resilgen: %v; resilgen -h lists the flags", err)
+		command := "resilgen"
+		if flags.Name() != "" {
+			command += " " + flags.Name()
+		}
+		c.sayf("resilgen: %v; %s -h lists the flags", err, command)
 		return Trouble, true
 	}
 	for _, arg := range flags.Args() {
@@ -163,8 +174,11 @@ func (c *command) valid(f generator.Findings) bool {
 // generate is the command proper.
 func (c *command) generate(patterns []string) (int, error) {
 	res, err := generator.Generate(c.options(patterns))
-	if err != nil || !c.valid(res.Findings) {
-		return Invalid, err
+	if err != nil {
+		return Trouble, meantCommand(err, patterns)
+	}
+	if !c.valid(res.Findings) {
+		return Invalid, nil
 	}
 	for _, m := range res.Notes {
 		c.sayf("%snote: %s", c.place(m.Pos), printable(m.Text))
@@ -177,6 +191,22 @@ func (c *command) generate(patterns []string) (int, error) {
 		c.sayf("resilgen: %d guarded interfaces, %d files changed", res.Interfaces, len(res.Changes))
 	}
 	return code, err
+}
+
+// meantCommand adds to an error of loading what the first of the arguments may
+// have been meant for: resilgen takes it for a package if it is no command.
+func meantCommand(err error, args []string) error {
+	if len(args) == 0 || strings.ContainsAny(args[0], "./") {
+		return err
+	}
+	var names []string
+	for _, s := range subcommands() {
+		names = append(names, s.name)
+	}
+	if near := directive.Nearest(args[0], names); near != "" {
+		return fmt.Errorf("%w\n%s is no command either; did you mean %s?", err, args[0], near)
+	}
+	return err
 }
 
 // emit does with changes what the flags say.

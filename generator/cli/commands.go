@@ -16,23 +16,28 @@ type sub struct {
 	name  string
 	args  string // what follows the name
 	about string
+	flags string // what they do, a line each
 	run   func(c *command, args []string) (int, error)
 }
 
 // subcommands returns all of them, in the order of the help text.
 func subcommands() []sub {
 	return []sub{
-		{"list", "[-json] [packages]", "what is guarded, by which policies, at which level", (*command).list},
-		{"explain", "X.Method [packages]", "the policy in force for a method and where each value comes from", (*command).explain},
-		{"alerts", "[-tests FILE] [packages]", "Prometheus alerting rules; with -tests unit tests of the rules in FILE", (*command).alerts},
-		{"dashboard", "[packages]", "a Grafana dashboard", reporter(report.Dashboard)},
-		{"runbook", "[packages]", "what to do about each dependency, in Markdown", reporter(func(in report.Input) ([]byte, error) {
+		{"list", "[-json] [packages]", "what is guarded, by which policies, at which level",
+			"  -json  as JSON: {dependencies: [...], methods: [...]}\n", (*command).list},
+		{"explain", "X.Method [packages]", "the policy in force for a method and where each value comes from", "", (*command).explain},
+		{"alerts", "[-tests FILE] [packages]", "Prometheus alerting rules",
+			"  -tests FILE  instead of rules unit tests for promtool of the rules in FILE:\n               each alert is silent, fires and resolves\n", (*command).alerts},
+		{"dashboard", "[packages]", "a Grafana dashboard", "", reporter(report.Dashboard)},
+		{"runbook", "[packages]", "what to do about each dependency, in Markdown", "", reporter(func(in report.Input) ([]byte, error) {
 			return report.Runbook(in), nil
 		})},
-		{"experiments", "[-only NAME] [packages]", "a Chaos Toolkit experiment that takes each dependency away in turn", (*command).experiments},
-		{"tests", "[-check] [-n] [packages]", "a Go test file per package that proves each guard", (*command).tests},
-		{"suggest", "[packages]", "interfaces and directives to paste for calls that no guard covers", (*command).suggest},
-		{"help", "[VERB]", "what a directive means", (*command).help},
+		{"experiments", "[-only NAME] [packages]", "a Chaos Toolkit experiment that takes dependencies away",
+			"  -only NAME  only of these dependencies, separated by commas\n", (*command).experiments},
+		{"tests", "[-check] [-n] [packages]", "a Go test file per package that proves each guard",
+			"  -check  write nothing; print a diff and every missing or stale file\n  -n      write nothing; print what would be written\n", (*command).tests},
+		{"suggest", "[packages]", "interfaces and directives to paste for calls that no guard covers", "", (*command).suggest},
+		{"help", "[VERB]", "what a directive means; without a verb, which there are", "", (*command).help},
 	}
 }
 
@@ -46,16 +51,19 @@ func subcommand(name string) *sub {
 	return nil
 }
 
-// usageOf returns the help text of a subcommand.
-func usageOf(name string) string {
-	s := subcommand(name)
-	return fmt.Sprintf("Usage: resilgen %s %s\n\n%s.\n", s.name, s.args, strings.ToUpper(s.about[:1])+s.about[1:])
+// usage returns the help text of a subcommand.
+func (s *sub) usage() string {
+	text := fmt.Sprintf("Usage: resilgen %s %s\n\n%s.\n", s.name, s.args, strings.ToUpper(s.about[:1])+s.about[1:])
+	if s.flags != "" {
+		text += "\n" + s.flags
+	}
+	return text
 }
 
 // reporter returns the run function of a report without options.
 func reporter(render func(report.Input) ([]byte, error)) func(*command, []string) (int, error) {
 	return func(c *command, args []string) (int, error) {
-		flags := c.flags(c.Args[0], usageOf(c.Args[0]))
+		flags := c.flags(c.Args[0])
 		if code, done := c.parse(flags, args); done {
 			return code, nil
 		}
@@ -69,6 +77,9 @@ func (c *command) print(patterns []string, render func(report.Input) ([]byte, er
 	if err != nil || !c.valid(m.Findings) {
 		return Invalid, err
 	}
+	if len(m.Packages) == 0 {
+		c.sayf("resilgen: no guarded interfaces in %s", named(patterns))
+	}
 	content, err := render(report.Input{Fset: m.Fset, Packages: m.Packages, Dir: c.Dir})
 	if err != nil {
 		c.sayf("resilgen: %v", err)
@@ -79,7 +90,7 @@ func (c *command) print(patterns []string, render func(report.Input) ([]byte, er
 }
 
 func (c *command) list(args []string) (int, error) {
-	flags := c.flags("list", usageOf("list"))
+	flags := c.flags("list")
 	asJSON := flags.Bool("json", false, "")
 	if code, done := c.parse(flags, args); done {
 		return code, nil
@@ -93,7 +104,7 @@ func (c *command) list(args []string) (int, error) {
 }
 
 func (c *command) alerts(args []string) (int, error) {
-	flags := c.flags("alerts", usageOf("alerts"))
+	flags := c.flags("alerts")
 	rules := flags.String("tests", "", "")
 	if code, done := c.parse(flags, args); done {
 		return code, nil
@@ -107,7 +118,7 @@ func (c *command) alerts(args []string) (int, error) {
 }
 
 func (c *command) experiments(args []string) (int, error) {
-	flags := c.flags("experiments", usageOf("experiments"))
+	flags := c.flags("experiments")
 	names := flags.String("only", "", "")
 	if code, done := c.parse(flags, args); done {
 		return code, nil
@@ -121,7 +132,7 @@ func (c *command) experiments(args []string) (int, error) {
 }
 
 func (c *command) explain(args []string) (int, error) {
-	flags := c.flags("explain", usageOf("explain"))
+	flags := c.flags("explain")
 	if code, done := c.parse(flags, args); done {
 		return code, nil
 	}
@@ -133,7 +144,7 @@ func (c *command) explain(args []string) (int, error) {
 
 // tests writes the test files; unlike the reports they belong beside the code.
 func (c *command) tests(args []string) (int, error) {
-	flags := c.flags("tests", usageOf("tests"))
+	flags := c.flags("tests")
 	c.emitFlags(flags)
 	if code, done := c.parse(flags, args); done {
 		return code, nil
@@ -164,12 +175,16 @@ func (c *command) tests(args []string) (int, error) {
 }
 
 func (c *command) help(args []string) (int, error) {
-	flags := c.flags("help", usageOf("help"))
+	flags := c.flags("help")
 	if code, done := c.parse(flags, args); done {
 		return code, nil
 	}
 	if flags.NArg() > 1 {
 		return Trouble, errors.New("help takes one directive")
+	}
+	if s := subcommand(flags.Arg(0)); s != nil {
+		c.usage(s.name)
+		return Done, nil
 	}
 	text, err := directive.Help(flags.Arg(0))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // suggest prints interfaces and directives for clients that no guard covers.
 func (c *command) suggest(args []string) (int, error) {
-	flags := c.flags("suggest", usageOf("suggest"))
+	flags := c.flags("suggest")
 	if code, done := c.parse(flags, args); done {
 		return code, nil
 	}

@@ -139,7 +139,7 @@ func (s *scope) standsIn(m *Method, fn *types.Func) (cause bool, no *refusal) {
 	case types.Identical(sig, withCause(m.Signature)):
 		return true, nil
 	}
-	return false, refusef("want "+s.show(m.Signature)+", with an optional last parameter error", "%s is %s", fn.Name(), s.show(sig))
+	return false, refusef("want "+s.show(m.Signature)+", with an optional last parameter error", "%s is %s, which does not fit", fn.Name(), s.show(sig))
 }
 
 // instance returns the signature of a function; a generic one takes the
@@ -239,7 +239,7 @@ func (s *scope) key(m *Method, fn *types.Func) *refusal {
 	}
 	same := types.Identical(sig.Params(), m.Signature.Params()) && sig.Variadic() == m.Signature.Variadic()
 	if !same || sig.Results().Len() != 1 {
-		return refusef(s.wantKey(m), "%s is %s", fn.Name(), s.show(sig))
+		return refusef(s.wantKey(m), "%s is %s, which does not fit", fn.Name(), s.show(sig))
 	}
 	result := sig.Results().At(0).Type()
 	if !types.Comparable(result) || mayPanic(result) {

@@ -19,12 +19,15 @@ import (
 // it. The error says that there is no such method and names the nearest.
 func Explain(in Input, name string) ([]byte, error) {
 	var b bytes.Buffer
-	var all []string
+	var all, members []string // members: if an interface was named alone
 	for _, d := range in.dependencies() {
 		for _, i := range d.Interfaces {
 			for _, m := range i.Methods {
 				short := i.Name + "." + m.Name
 				all = append(all, short)
+				if name == i.Name || name == qualified(i) {
+					members = append(members, short)
+				}
 				if name == short || name == qualified(i)+"."+m.Name || name == i.Object.Pkg().Path()+"."+short {
 					if b.Len() > 0 {
 						b.WriteByte('\n')
@@ -36,6 +39,9 @@ func Explain(in Input, name string) ([]byte, error) {
 	}
 	if b.Len() > 0 {
 		return b.Bytes(), nil
+	}
+	if members != nil {
+		return nil, fmt.Errorf("%s is an interface; name a method, one of %s", name, strings.Join(members, ", "))
 	}
 	if near := directive.Nearest(name, all); near != "" {
 		return nil, fmt.Errorf("no guarded interface has %q; did you mean %s?", name, near)
