@@ -23,19 +23,27 @@ type sub struct {
 // subcommands returns all of them, in the order of the help text.
 func subcommands() []sub {
 	return []sub{
-		{"list", "[-json] [packages]", "what is guarded, by which policies, at which level",
-			"  -json  as JSON: {dependencies: [...], methods: [...]}\n", (*command).list},
+		{
+			"list", "[-json] [packages]", "what is guarded, by which policies, at which level",
+			"  -json  as JSON: {dependencies: [...], methods: [...]}\n", (*command).list,
+		},
 		{"explain", "X.Method [packages]", "the policy in force for a method and where each value comes from", "", (*command).explain},
-		{"alerts", "[-tests FILE] [packages]", "Prometheus alerting rules",
-			"  -tests FILE  instead of rules unit tests for promtool of the rules in FILE:\n               each alert is silent, fires and resolves\n", (*command).alerts},
+		{
+			"alerts", "[-tests FILE] [packages]", "Prometheus alerting rules",
+			"  -tests FILE  instead of rules unit tests for promtool of the rules in FILE:\n               each alert is silent, fires and resolves\n", (*command).alerts,
+		},
 		{"dashboard", "[packages]", "a Grafana dashboard", "", reporter(report.Dashboard)},
 		{"runbook", "[packages]", "what to do about each dependency, in Markdown", "", reporter(func(in report.Input) ([]byte, error) {
 			return report.Runbook(in), nil
 		})},
-		{"experiments", "[-only NAME] [packages]", "a Chaos Toolkit experiment that takes dependencies away",
-			"  -only NAME  only of these dependencies, separated by commas\n", (*command).experiments},
-		{"tests", "[-check] [-n] [packages]", "a Go test file per package that proves each guard",
-			"  -check  write nothing; print a diff and every missing or stale file\n  -n      write nothing; print what would be written\n", (*command).tests},
+		{
+			"experiments", "[-only NAME] [packages]", "a Chaos Toolkit experiment that takes dependencies away",
+			"  -only NAME  only of these dependencies, separated by commas\n", (*command).experiments,
+		},
+		{
+			"tests", "[-check] [-n] [packages]", "a Go test file per package that proves each guard",
+			"  -check  write nothing; print a diff and every missing or stale file\n  -n      write nothing; print what would be written\n", (*command).tests,
+		},
 		{"suggest", "[packages]", "interfaces and directives to paste for calls that no guard covers", "", (*command).suggest},
 		{"help", "[VERB]", "what a directive means; without a verb, which there are", "", (*command).help},
 	}
