@@ -474,3 +474,26 @@ c.go:6:14: rate 6/m of dependency db contradicts 5/s of example.com/b.B at b.go:
 		t.Errorf("problems\n%s\nwant\n%s", got, wantProblems)
 	}
 }
+
+// TestManyForeignMethodsAreToldOfOnce holds that the notes on an interface of
+// another package stay readable.
+func TestManyForeignMethodsAreToldOfOnce(t *testing.T) {
+	r := build(t, `package shop
+
+import "net"
+
+//resil:guard wire
+//resil:timeout 1s
+type Wire interface {
+	net.Conn
+	Send() error
+}
+`)
+	want := []string{
+		"shop.go:5:1: Wire: Read, Write, SetDeadline and 2 more: timeout does not apply: no context parameter",
+		"shop.go:9:2: Wire.Send: timeout does not apply: no context parameter",
+	}
+	if got := lines(r.Notes); !slices.Equal(got, want) {
+		t.Errorf("notes %q, want %q", got, want)
+	}
+}

@@ -14,6 +14,8 @@ type scope struct {
 	b    *builder
 	i    *Interface
 	file *ast.File // the source file it is declared in
+
+	remarks []remark // notes on its methods
 }
 
 // rank is how specifically a line speaks of a method; more specific lines win.

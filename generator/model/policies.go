@@ -35,6 +35,47 @@ func (s *scope) settle() {
 			s.addUp(m)
 		}
 	}
+	s.tell()
+}
+
+// remark is a note on a method. Its text goes on after the method's name.
+type remark struct {
+	m    *Method
+	text string
+}
+
+func (s *scope) notef(m *Method, format string, v ...any) {
+	s.remarks = append(s.remarks, remark{m, fmt.Sprintf(format, v...)})
+}
+
+// few is up to how many methods of other packages are told of one by one.
+const few = 4
+
+// tell makes notes of the remarks. What is true of many methods that other
+// packages declare is said once: redis.Cmdable has five hundred.
+func (s *scope) tell() {
+	same := map[string][]string{} // names of the methods of other packages by what is said of them
+	for _, r := range s.remarks {
+		if s.b.fields[r.m.Pos] == nil {
+			same[r.text] = append(same[r.text], r.m.Name)
+		}
+	}
+	told := map[string]bool{}
+	for _, r := range s.remarks {
+		names := same[r.text]
+		if s.b.fields[r.m.Pos] != nil || len(names) <= few {
+			s.b.notef(s.place(r.m), "%s.%s%s", s.i.Name, r.m.Name, r.text)
+			continue
+		}
+		if !told[r.text] {
+			told[r.text] = true
+			text := r.text
+			if rest, ok := strings.CutPrefix(text, " has "); ok {
+				text = " have " + rest
+			}
+			s.b.notef(s.place(r.m), "%s: %s and %d more%s", s.i.Name, strings.Join(names[:3], ", "), len(names)-3, text)
+		}
+	}
 }
 
 // whyNone says why an interface has no guarded method.
@@ -70,7 +111,7 @@ func (s *scope) passes(m *Method, line *directive.Directive, own bool, no *refus
 		return
 	}
 	m.Passed = append(m.Passed, Passed{Line: line, Reason: no.reason})
-	s.b.notef(s.place(m), "%s.%s: %s does not apply: %s", s.i.Name, m.Name, verbOf(line), no.reason)
+	s.notef(m, ": %s does not apply: %s", verbOf(line), no.reason)
 }
 
 // mainKey returns the key of a fallback line that its problems are about.
@@ -100,10 +141,10 @@ func (s *scope) timeout(m *Method) {
 	no := unbounded(m)
 	switch {
 	case line == nil && no != nil:
-		s.b.notef(s.place(m), "%s.%s has no timeout, and none could apply: %s", s.i.Name, m.Name, no.reason)
+		s.notef(m, " has no timeout, and none could apply: %s", no.reason)
 		return
 	case line == nil:
-		s.b.notef(s.place(m), "%s.%s has no timeout; add //resil:timeout DURATION", s.i.Name, m.Name)
+		s.notef(m, " has no timeout; add //resil:timeout DURATION")
 		return
 	case no != nil:
 		s.passes(m, line, own, no)
@@ -219,13 +260,13 @@ func (s *scope) levels(m *Method) {
 			s.b.keyf(line, key, "%s=%s on %s.%s, which is essential and called at every level; remove one of the two", l, *at, s.i.Name, m.Name)
 		case *at >= resil.ActFallback && m.Essential:
 			m.Passed = append(m.Passed, Passed{Line: line, Reason: fmt.Sprintf("%s=%s: it is essential", l, *at)})
-			s.b.notef(s.place(m), "%s.%s: %s=%s does not apply: it is essential", s.i.Name, m.Name, l, *at)
+			s.notef(m, ": %s=%s does not apply: it is essential", l, *at)
 			*at = 0
 		case *at == resil.ActFallback && len(specs) == 0 && own:
 			s.b.keyf(line, key, "%s=fallback on %s.%s, which has no fallback; add //resil:fallback, or write %s=shed", l, s.i.Name, m.Name, l)
 		case *at == resil.ActFallback && len(specs) == 0:
 			m.Passed = append(m.Passed, Passed{Line: line, Reason: fmt.Sprintf("%s=fallback: it has none and is shed", l)})
-			s.b.notef(s.place(m), "%s.%s: %s=fallback sheds it: it has no fallback", s.i.Name, m.Name, l)
+			s.notef(m, ": %s=fallback sheds it: it has no fallback", l)
 			*at = resil.ActShed
 		case *at == resil.ActStale && !stale && own:
 			s.b.keyf(line, key, "%s=stale on %s.%s, which keeps no answers; add //resil:fallback stale=10m, or write %s=call", l, s.i.Name, m.Name, l)

@@ -186,10 +186,12 @@ func (s *suggestion) printDo(b *bytes.Buffer) {
 
 // printDirectives suggests the lines for an interface that is there already.
 func (s *suggestion) printDirectives(b *bytes.Buffer) {
-	lines(b,
-		fmt.Sprintf("// Paste above the interface %s, or above an alias type %s = %s.%s of your own:",
-			s.client.Obj().Name(), s.client.Obj().Name(), s.client.Obj().Pkg().Name(), s.client.Obj().Name()),
-		"//")
+	name, pkg := s.client.Obj().Name(), s.client.Obj().Pkg()
+	where := "// Paste above the interface " + name
+	if pkg.Path() != s.pkg {
+		where += fmt.Sprintf(", or above an alias type %s = %s.%s of your own", name, pkg.Name(), name)
+	}
+	lines(b, where+":", "//")
 	s.directives(b)
 }
 
