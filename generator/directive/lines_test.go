@@ -283,6 +283,9 @@ func TestNearMisses(t *testing.T) {
 			if len(got) != 1 || got[0] != c.want || len(file.Directives) > 0 {
 				t.Errorf("%s\n got %q\nwant %q", c.line, got, c.want)
 			}
+			if !Attempted([]byte("package p\n\n" + c.line + "\ntype X interface{}\n")) {
+				t.Errorf("a file with nothing but %s is passed over", c.line)
+			}
 		})
 	}
 }
@@ -308,6 +311,9 @@ func TestProseAndOtherDirectivesAreLeftAlone(t *testing.T) {
 			file, got := parseSource(t, onInterfaceSource(line))
 			if len(got) != 0 || len(file.Directives) > 0 {
 				t.Errorf("%s: got problems %q and %d directives, want none", line, got, len(file.Directives))
+			}
+			if Attempted([]byte("package p\n\n" + line + "\ntype X interface{}\n")) {
+				t.Errorf("a file with %s counts as one with a directive", line)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package directive
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -59,6 +60,37 @@ func misspelt(c *ast.Comment) *Problem {
 	text, _, _ := strings.Cut(c.Text, "\n")
 	return &Problem{c.Slash, c.Slash + token.Pos(len(text)), fmt.Sprintf(
 		"%s is not a directive of any tool and is ignored; did you mean %s%s?", show(text[:colon+1]+verb), Prefix, verb)}
+}
+
+// Attempted reports whether Go source holds a comment that looks like a
+// directive and is none: a file whose only directive is misspelt is not to be
+// passed over. It is made for reading much source that holds nothing of ours.
+func Attempted(source []byte) bool {
+	for {
+		at := bytes.IndexByte(source, '/')
+		if at < 0 || at+1 == len(source) {
+			return false
+		}
+		source = source[at:]
+		if (source[1] == '/' || source[1] == '*') && attempted(source) {
+			return true
+		}
+		source = source[1:]
+	}
+}
+
+// attempted reports whether the comment that source starts with is an attempt.
+func attempted(source []byte) bool {
+	text := source[:min(len(source), 64)] // deep enough for any near miss
+	if end := bytes.IndexByte(text, '\n'); end >= 0 {
+		text = text[:end]
+	}
+	word := bytes.TrimLeft(text[2:], "\t +@")
+	if len(word) < 5 || word[0]|0x20 != 'r' {
+		return false
+	}
+	_, problem := recognise(&ast.Comment{Slash: 1, Text: string(text)})
+	return problem != nil
 }
 
 // mayConcernUs is a cheap filter in front of the real questions.

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/packages"
+
+	"github.com/resilgo/resil/generator/directive"
 )
 
 // Runtime is the import path of the package that generated code calls.
@@ -275,4 +277,6 @@ func (l *loader) problem(pos token.Position, message string) {
 
 // annotated reports whether a file may hold a directive, or what was meant to
 // be one.
-func annotated(content []byte) bool { return bytes.Contains(content, []byte("resil:")) }
+func annotated(content []byte) bool {
+	return bytes.Contains(content, []byte("resil:")) || directive.Attempted(content)
+}
