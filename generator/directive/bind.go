@@ -10,6 +10,7 @@ import (
 type binding struct {
 	target Target
 	what   string // without a declared target: "a struct", "the package clause"; "" = detached
+	remedy string // what to do instead; "" = put it where the verb belongs
 	line   Target // the line as such; zero Kind when it holds no code
 }
 
@@ -86,6 +87,9 @@ func (x *index) genDecl(decl *ast.GenDecl) {
 	}
 }
 
+// embedded is what no directive can speak of, but a name can reach.
+const embedded = "an embedded interface"
+
 // typeSpec indexes a type declaration of the file. What only types can tell,
 // such as whether B in "type A B" is an interface, is left open.
 func (x *index) typeSpec(spec *ast.TypeSpec, start token.Pos) {
@@ -94,7 +98,7 @@ func (x *index) typeSpec(spec *ast.TypeSpec, start token.Pos) {
 		x.declare(Target{Kind: OnInterface, Name: spec.Name.Name, Pos: spec.Name.Pos(), Type: spec}, start)
 		for _, field := range typ.Methods.List {
 			if len(field.Names) == 0 {
-				x.note(field.Pos(), "an embedded interface, whose methods are reached by name: //resil:read Get,List above the interface itself")
+				x.note(field.Pos(), embedded)
 				continue
 			}
 			name := field.Names[0]
@@ -177,11 +181,14 @@ func (x *index) target(group *ast.CommentGroup, d ast.Directive) binding {
 	found := x.targets[line]
 	switch {
 	case len(found) > 1 && found[0].Kind == OnMethod:
-		b.what = "a line with several methods, which it could all mean; give each a line of its own and"
+		b.what, b.remedy = "a line with several methods, any of which it could mean", "give each a line of its own"
 	case len(found) > 0:
 		b.target = found[0]
 	case b.what == "" && b.line.Kind != 0:
 		b.what = "a line of code"
+	}
+	if b.what == embedded {
+		b.remedy = "name the methods above the interface, as in //resil:read Get,List, or declare them again with lines of their own"
 	}
 	return b
 }

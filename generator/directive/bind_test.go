@@ -70,7 +70,7 @@ type A interface { Get() error } //resil:guard a
 type A interface {
 	Get() error; Put() error //resil:read
 }
-`, []string{"4:27: read on a line with several methods, which it could all mean; give each a line of its own and; put it in the doc comment of an interface or of one of its methods"}},
+`, []string{"4:27: read on a line with several methods, any of which it could mean; give each a line of its own"}},
 		{"detached by a blank line", `
 //resil:guard a
 
@@ -142,7 +142,7 @@ type A interface {
 	//resil:read
 	B
 }
-`, []string{"guard interface A", "5:2: read on an embedded interface, whose methods are reached by name: //resil:read Get,List above the interface itself; put it in the doc comment of an interface or of one of its methods"}},
+`, []string{"guard interface A", "5:2: read on an embedded interface; name the methods above the interface, as in //resil:read Get,List, or declare them again with lines of their own"}},
 		{"functions and lines for resilvet", `
 //resil:outbound mainframe
 func Send() {

@@ -58,6 +58,8 @@ func bind(doc *VerbDoc, d ast.Directive, b binding) (Target, *Problem) {
 		return complain("%s on an interface; put it %s", doc.Verb, where)
 	case allowed(OnLine) && b.line.Kind == OnLine && b.what != "the package clause" && b.what != "an import":
 		return b.line, nil
+	case b.remedy != "":
+		return complain("%s on %s; %s", doc.Verb, b.what, b.remedy)
 	case b.what != "":
 		return complain("%s on %s; put it %s", doc.Verb, b.what, where)
 	default:
