@@ -132,18 +132,11 @@ func (d *dependency) conflicts(o DependencyOverride) error {
 		p.include(b.Validate())
 	}
 	merged, longest := d.effective(o)
-	b := *merged.Breaker
-	if windowed := b.Ratio > 0 || b.Slow > 0; windowed {
-		if b.Window < longest {
-			p.add("window=%s is shorter than the timeout of %s: calls would end outside the window they began in; want at least 4 × timeout", b.Window, longest)
-		}
-		if r := merged.Rate; r != nil {
-			r := r.WithDefaults()
-			if most := float64(r.N)*b.Window.Seconds()/r.Per.Seconds() + float64(r.Burst); most < float64(b.Min) {
-				p.add("min=%d can never be reached: the rate limit lets %.0f calls into a window of %s", b.Min, most, b.Window)
-			}
-		}
+	var r Rate
+	if merged.Rate != nil {
+		r = *merged.Rate
 	}
+	p.include(merged.Breaker.Fits(longest, r))
 	if err := p.join(); err != nil {
 		return fmt.Errorf("dependency %q: %w", d.name, err)
 	}

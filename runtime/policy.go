@@ -94,6 +94,26 @@ func (b Breaker) Validate() error {
 	return p.join()
 }
 
+// Fits returns every reason why b cannot work beside what stands under it, the
+// longest attempt timeout (0 = none) and the rate limit (zero = none), joined.
+func (b Breaker) Fits(timeout time.Duration, r Rate) error {
+	b = b.WithDefaults(timeout)
+	if b.Ratio == 0 && b.Slow == 0 {
+		return nil // nothing is counted in a window
+	}
+	var p problems
+	if b.Window < timeout {
+		p.add("window=%s is shorter than the timeout of %s: calls would end outside the window they began in; want at least 4 × timeout", b.Window, timeout)
+	}
+	if r.N > 0 {
+		r = r.WithDefaults()
+		if most := float64(r.N)*b.Window.Seconds()/r.Per.Seconds() + float64(r.Burst); most < float64(b.Min) {
+			p.add("min=%d can never be reached: the rate limit lets %.0f calls into a window of %s; want a longer window= or a smaller min=", b.Min, most, b.Window)
+		}
+	}
+	return p.join()
+}
+
 // Timeout bounds one attempt and, optionally, the whole call.
 type Timeout struct {
 	Attempt time.Duration // of one attempt; 0 = none

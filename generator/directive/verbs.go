@@ -133,7 +133,7 @@ type Prices interface {
 	{
 		Verb: VerbBreaker, Usage: "breaker [failures=N] [ratio=SHARE min=N] [window=DURATION] [slow=DURATION slowratio=SHARE] [open=DURATION] [probes=N/M]", On: onInterface,
 		Summary: "Stop calling a dependency that keeps failing.",
-		Text:    "Any trip rule that is given may trip it: failures in a row, a ratio of failures, a ratio of slow calls. An open breaker lets probes through after open=; it closes at N good of M probes. A guard without this line has a breaker too, with the defaults.",
+		Text:    "Any trip rule that is given may trip it: failures in a row, a ratio of failures, a ratio of slow calls. An open breaker lets probes through after open=; it closes at N good of M probes. A guard without this line has a breaker too, with the defaults. The window of a ratio is at least as long as the longest timeout of the dependency, and its rate limit lets min= calls into it.",
 		Keys: []KeyDoc{
 			{
 				Key: "failures", Value: "N", Range: countRange, Default: "5 if no trip rule is named, else no such rule", Example: "failures=5",

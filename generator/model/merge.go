@@ -34,6 +34,9 @@ func Merge(pkgs []*Package) ([]*Dependency, []Problem) {
 			}
 		}
 	}
+	for _, d := range out {
+		problems = append(problems, d.addsUp()...)
+	}
 	slices.SortFunc(out, func(a, b *Dependency) int { return strings.Compare(a.Name, b.Name) })
 	return out, problems
 }
@@ -82,6 +85,36 @@ func (d *Dependency) join(i *Interface, p *Package) []Problem {
 	}
 	d.Interfaces = append(d.Interfaces, i)
 	return j.problems
+}
+
+// addsUp checks that what the dependency's interfaces state together can work;
+// each by itself has been checked.
+func (d *Dependency) addsUp() []Problem {
+	if d.Breaker == nil {
+		return nil
+	}
+	var rate resil.Rate
+	if d.Rate != nil {
+		rate = d.Rate.Value
+	}
+	err := d.Breaker.Value.Fits(d.Timeout, rate)
+	if err == nil {
+		return nil
+	}
+	line := d.Breaker.Lines[len(d.Breaker.Lines)-1]
+	var problems []Problem
+	for reason := range strings.SplitSeq(err.Error(), "\n") {
+		pos, end := line.Pos, line.End
+		for _, l := range d.Breaker.Lines {
+			for _, a := range l.Args {
+				if strings.HasPrefix(reason, a.Key+"=") {
+					pos, end = a.Pos, a.End
+				}
+			}
+		}
+		problems = append(problems, Problem{Pos: pos, End: end, Message: fmt.Sprintf("breaker of dependency %s: %s", d.Name, reason)})
+	}
+	return problems
 }
 
 // joint is the merging of one interface into its dependency.
