@@ -120,8 +120,8 @@ func inject[T any](s *call, a *arm, do func(context.Context) (T, error)) (v T, e
 func conclude[T any](s *call, v T, err error, with *standIns[T]) (T, error) {
 	switch {
 	case s.arm.outcome == OutcomeSuccess:
+		s.close(err) // first: the functions of the user's that keep calls may panic
 		keep(s, v, err, with)
-		s.close(err)
 		return v, err
 	case s.arm.gone:
 		err = s.left(err)

@@ -257,3 +257,47 @@ func TestNewRefusesChecksThatCannotRun(t *testing.T) {
 		}
 	}
 }
+
+func TestEachBoundOfABackoffHasADefault(t *testing.T) {
+	for _, tt := range []struct{ stated, want [2]time.Duration }{
+		{[2]time.Duration{}, [2]time.Duration{50 * time.Millisecond, 2 * time.Second}},
+		{[2]time.Duration{time.Second, 0}, [2]time.Duration{time.Second, 2 * time.Second}},
+		{[2]time.Duration{time.Minute, 0}, [2]time.Duration{time.Minute, time.Minute}},
+		{[2]time.Duration{0, time.Second}, [2]time.Duration{50 * time.Millisecond, time.Second}},
+		{[2]time.Duration{0, time.Millisecond}, [2]time.Duration{time.Millisecond, time.Millisecond}},
+	} {
+		r := resil.Retry{Attempts: 2, Base: tt.stated[0], Max: tt.stated[1]}
+		if err := r.Validate(); err != nil {
+			t.Errorf("%v: %v", tt.stated, err)
+		}
+		if r = r.WithDefaults(); r.Base != tt.want[0] || r.Max != tt.want[1] {
+			t.Errorf("%v becomes %v..%v, want %v", tt.stated, r.Base, r.Max, tt.want)
+		}
+	}
+}
+
+// A user's function that panics over a good answer ends the call's span all
+// the same, and the panic goes on.
+func TestAPanicOverAnAnswerEndsItsSpan(t *testing.T) {
+	d := new(diary)
+	sys := newSystem(t, resil.Config{}, resil.WithTracer(d))
+	m := guarded(sys, resil.GuardSpec{}, resil.MethodSpec{Fallbacks: []resil.Fallback{{Strategy: resil.StrategyStale, TTL: time.Minute}}})
+	v := calmly(func() {
+		_, _ = resil.CallWith(t.Context(), m, succeed, resil.With[string]{Key: func() any { panic("no key") }})
+	})
+	if got := d.take(); v != "no key" || !strings.Contains(got, "end success") {
+		t.Errorf("panic %v, span %q", v, got)
+	}
+}
+
+func TestAShedCallNamesTheLevel(t *testing.T) {
+	sys := newSystem(t, resil.Config{})
+	m := guarded(sys, resil.GuardSpec{}, resil.MethodSpec{Name: "Put", Kind: resil.Write})
+	if err := sys.Force(resil.Minimal, time.Minute, "test"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := resil.Call(t.Context(), m, succeed)
+	if want := "db.Put: shed at this level: minimal"; err == nil || err.Error() != want {
+		t.Errorf("err = %q, want %q", err, want)
+	}
+}

@@ -58,6 +58,9 @@ func (e *Error) Error() string {
 	if e.sentinel != nil {
 		b.WriteString(": ")
 		b.WriteString(e.sentinel.Error())
+		if e.ex.Policy == policyLevel {
+			b.WriteString(": " + e.ex.Level.String())
+		}
 	}
 	if e.ex.Attempts > 1 {
 		fmt.Fprintf(&b, " after %d attempts", e.ex.Attempts)

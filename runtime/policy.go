@@ -134,8 +134,8 @@ func (t Timeout) Validate() error {
 // Retry repeats a failed call that is marked read or idempotent.
 type Retry struct {
 	Attempts int           // at most this many calls, the first included. 2..MaxAttempts; 1 = no retry
-	Base     time.Duration // bound of the first wait; 0 = 50ms
-	Max      time.Duration // bound of every wait; 0 = 2s
+	Base     time.Duration // bound of the first wait; 0 = 50ms, or Max if that is shorter
+	Max      time.Duration // bound of every wait; 0 = 2s, or Base if that is longer
 	Budget   float64       // share of calls that may be retries, (0,1]; 0 = 0.2
 }
 
@@ -148,8 +148,13 @@ const (
 
 // WithDefaults returns r with what it leaves out filled in.
 func (r Retry) WithDefaults() Retry {
-	if r.Base == 0 && r.Max == 0 {
+	switch {
+	case r.Base == 0 && r.Max == 0:
 		r.Base, r.Max = DefaultBase, DefaultMax
+	case r.Base == 0:
+		r.Base = min(DefaultBase, r.Max)
+	case r.Max == 0:
+		r.Max = max(DefaultMax, r.Base)
 	}
 	if r.Budget == 0 {
 		r.Budget = DefaultBudget
@@ -165,7 +170,7 @@ func (r Retry) Validate() error {
 	}
 	p.duration("backoff", r.Base)
 	p.duration("backoff", r.Max)
-	if r.Base > r.Max && r.Max >= 0 {
+	if r.Base > r.Max && r.Max > 0 {
 		p.add("backoff=%s..%s runs backwards; want the shorter wait first", r.Base, r.Max)
 	}
 	p.ratio("budget", r.Budget)
