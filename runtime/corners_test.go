@@ -301,3 +301,18 @@ func TestAShedCallNamesTheLevel(t *testing.T) {
 		t.Errorf("err = %q, want %q", err, want)
 	}
 }
+
+func TestAQuietMethodMayUseAllItsAttempts(t *testing.T) {
+	bubble(t, func(t *testing.T, sys *resil.System, fake *resiltest.Fake) {
+		m := guarded(sys, resil.GuardSpec{Breaker: &resil.Breaker{Failures: 1000}}, resil.MethodSpec{Kind: resil.Read, Retry: &resil.Retry{Attempts: 30, Base: 1, Max: 1}})
+		fake.Always(resiltest.Fail(nil))
+		_, err := resil.Call(t.Context(), m, fake.Call)
+		if ex := explain(t, err); ex.Attempts != 30 {
+			t.Errorf("%d attempts of a quiet method, want 30", ex.Attempts)
+		}
+		_, err = resil.Call(t.Context(), m, fake.Call)
+		if ex := explain(t, err); ex.Attempts != 1 || ex.Policy != "retry" {
+			t.Errorf("%+v: the budget is spent", ex)
+		}
+	})
+}

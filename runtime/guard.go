@@ -195,7 +195,6 @@ func (g *Guard) method(spec MethodSpec) (*Method, error) {
 	m := &Method{sys: g.sys, dep: g.dep, brk: g.dep.breaker, guard: g, spec: spec, falling: make([]atomic.Int32, len(spec.Fallbacks))}
 	g.made++
 	m.quick = int64(g.made)<<quickShift | 1
-	m.budget.fill()
 	for _, f := range spec.Fallbacks {
 		if f.Strategy == StrategyStale {
 			m.kept = &staleAnswers{max: f.WithDefaults().Max}

@@ -246,6 +246,7 @@ func (m *Method) configure(o DependencyOverride) {
 	}
 	c.limit, c.limitTotal = c.timeout.first()
 	c.twice = c.slow != 0 || c.metered
+	m.budget.resize(c.retry.Attempts)
 	c.clock = c.twice || c.limit != 0 || c.rates[0] != nil || c.rates[1] != nil
 	c.bare = !c.clock && c.bulkheads == [2]*bulkhead{}
 	c.keyed = slices.ContainsFunc(c.fallbacks, func(f Fallback) bool { return f.Strategy == StrategyOutbox })

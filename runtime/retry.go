@@ -16,23 +16,31 @@ const maxRetryAfter = time.Minute
 
 // budget is the share of calls that may be retries: each call earns a part of
 // a retry, each retry spends a whole one. It starts full, so that a quiet
-// method may retry at all.
+// method may retry at all, and holds what one call may ask for.
 type budget struct {
 	tokens atomic.Int64 // in millionths
+	full   atomic.Int64 // the most of them; 0 = not yet sized
 }
 
 const (
-	oneRetry  = 1_000_000
-	fullRetry = 10 * oneRetry
+	oneRetry      = 1_000_000
+	fewestRetries = 10 // of a full budget
 )
 
-func (b *budget) fill() { b.tokens.Store(fullRetry) }
+// resize makes room for the retries of a call with that many attempts.
+func (b *budget) resize(attempts int) {
+	full := int64(max(fewestRetries, attempts-1)) * oneRetry
+	if b.full.Swap(full) == 0 {
+		b.tokens.Store(full)
+	}
+}
 
 // earn is called once per call. Losing a race for the last token costs a
 // millionth of nothing, so it does not try twice.
 func (b *budget) earn(share float64) {
-	if t := b.tokens.Load(); t < fullRetry {
-		b.tokens.CompareAndSwap(t, min(fullRetry, t+int64(share*oneRetry)))
+	full := b.full.Load()
+	if t := b.tokens.Load(); t < full {
+		b.tokens.CompareAndSwap(t, min(full, t+int64(share*oneRetry)))
 	}
 }
 

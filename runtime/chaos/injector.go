@@ -100,14 +100,23 @@ func (i *Injector) Enable(sys *resil.System, ttl time.Duration, reason string) e
 	}
 	now := time.Now()
 	r := &run{sys: sys, start: now, until: now.Add(ttl), reason: reason, over: make(chan struct{})}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.end(i.run.Load(), "replaced")
-	r.timer = time.AfterFunc(ttl, func() { i.stop(r, "expired") })
-	r.unsub = sys.OnLevel(func(t resil.Transition) { i.check(r, t.To) })
-	i.run.Store(r)
+	i.replace(r)
 	i.logger().Warn("chaos enabled", "ttl", ttl, "reason", reason, "faults", len(i.faults))
 	return nil
+}
+
+// replace makes r the run under way.
+func (i *Injector) replace(r *run) {
+	i.mu.Lock()
+	before := i.run.Load()
+	ended := i.end(before, "replaced")
+	r.timer = time.AfterFunc(time.Until(r.until), func() { i.stop(r, "expired") })
+	r.unsub = r.sys.OnLevel(func(t resil.Transition) { i.check(r, t.To) })
+	i.run.Store(r)
+	i.mu.Unlock()
+	if ended {
+		i.logEnd(before, "replaced")
+	}
 }
 
 // Disable ends what is enabled. Calls that hang or wait go on to the client.
@@ -124,19 +133,27 @@ func (i *Injector) check(r *run, l resil.Level) bool {
 
 func (i *Injector) stop(r *run, why string) {
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.end(r, why)
+	ended := i.end(r, why)
+	i.mu.Unlock()
+	if ended {
+		i.logEnd(r, why)
+	}
 }
 
-// end ends r unless it has ended. Requires mu.
-func (i *Injector) end(r *run, why string) {
+// end ends r and reports whether it had not ended before. Requires mu; the
+// logger, which may ask the injector, is told outside it.
+func (i *Injector) end(r *run, why string) bool {
 	if r == nil || !i.run.CompareAndSwap(r, nil) {
-		return
+		return false
 	}
 	close(r.over)
 	r.timer.Stop()
 	r.unsub()
 	i.last = why
+	return true
+}
+
+func (i *Injector) logEnd(r *run, why string) {
 	i.logger().Warn("chaos ended", "why", why, "reason", r.reason)
 }
 
