@@ -316,3 +316,32 @@ func TestAQuietMethodMayUseAllItsAttempts(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAnswerThatIsAnErrorForgetsTheOneKept(t *testing.T) {
+	bubble(t, func(t *testing.T, sys *resil.System, fake *resiltest.Fake) {
+		gone := errors.New("no such item")
+		m := guarded(sys, resil.GuardSpec{}, resil.MethodSpec{
+			Fallbacks: []resil.Fallback{{Strategy: resil.StrategyStale, TTL: time.Hour}},
+			Ignore:    func(err error) bool { return errors.Is(err, gone) },
+		})
+		call := func(key string) (string, error) {
+			return resil.CallWith(t.Context(), m, fake.Call, resil.With[string]{Key: func() any { return key }})
+		}
+		for _, key := range []string{"lamp", "chair"} {
+			if _, err := call(key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fake.Script(resiltest.Fail(gone))
+		if _, err := call("lamp"); !errors.Is(err, gone) {
+			t.Errorf("err = %v", err)
+		}
+		fake.Always(resiltest.Fail(nil))
+		if v, err := call("lamp"); !errors.Is(err, resiltest.ErrDown) {
+			t.Errorf("what is gone was answered with %q, %v", v, err)
+		}
+		if v, err := call("chair"); v != "ok" || err != nil {
+			t.Errorf("what is kept = %q, %v", v, err)
+		}
+	})
+}

@@ -33,10 +33,16 @@ func (a *staleAnswers) answers() *otter.Cache[any, staleAnswer] {
 	return a.cache
 }
 
-// keep remembers a good answer if the method has a stale fallback.
+// keep remembers a good answer if the method has a stale fallback. An answer
+// that is an error, such as that there is no such thing any more, makes it
+// forget: what was known before is known to be wrong.
 func keep[T any](s *call, v T, err error, with *standIns[T]) {
 	a := s.c.stale
-	if a == nil || err != nil || with == nil || with.Key == nil {
+	if a == nil || with == nil || with.Key == nil {
+		return
+	}
+	if err != nil {
+		a.answers().Invalidate(with.Key())
 		return
 	}
 	if with.Copy != nil {

@@ -314,7 +314,7 @@ type Prices interface {
 			"A fallback never runs for a cancelled caller or an ignored error. It runs on the caller's context, bounded by an attempt timeout of its own.",
 		Keys: []KeyDoc{
 			{Key: "call", Value: "FUNC|.METHOD", Range: "a function of the package or an imported one; .Name for a method", Text: "Call it instead.", Example: "call=BasicPrice"},
-			{Key: "stale", Value: "DURATION", Range: durationRange, Text: "How old an answer may be. Results that share memory are copied.", Example: "stale=10m"},
+			{Key: "stale", Value: "DURATION", Range: durationRange, Text: "How old an answer may be. Results that share memory are copied. An answer that is an error, such as not found, forgets the one kept.", Example: "stale=10m"},
 			{Key: "max", Value: "N", Range: countRange, Default: "1000", Text: "Answers kept; with stale= only.", Example: "max=1000"},
 			{Key: "key", Value: "FUNC|shared", Range: "a function of the method's parameters with one comparable result", Text: "What tells answers apart; with stale= only. The word shared is your statement that nothing in the context alters the answer; then all other parameters are the key and must be scalars or strings.", Example: "key=PriceKey"},
 			{Word: "zero", Text: "Zero results and no error.", Example: "zero"},
