@@ -110,6 +110,7 @@ type testSeries struct {
 	counter   bool
 	growing   bool // a gauge: the minute of the ill phase, else 0
 	well, ill float64
+	probing   *float64 // the value of every third ill minute; nil = as the others
 }
 
 // Phases of a rule's test, in minutes.
@@ -126,6 +127,9 @@ func (s testSeries) values() string {
 		v := s.well
 		if minute >= illFrom && minute < illUntil {
 			v = s.ill
+			if s.probing != nil && minute%3 == 0 {
+				v = *s.probing
+			}
 		}
 		if s.growing && minute >= illFrom && minute < illUntil {
 			v = float64(minute)
@@ -203,7 +207,9 @@ func systemAlerts() []alert {
 		},
 		{
 			rule{
-				"ResilSlowRecovery", `increase(resil_recovery_seconds_count[15m]) - ignoring (le) increase(resil_recovery_seconds_bucket{le="120"}[15m]) > 0`, "",
+				"ResilSlowRecovery",
+				// Prometheus 3 writes the bound of a bucket as 120.0.
+				`increase(resil_recovery_seconds_count[15m]) - ignoring (le) increase(resil_recovery_seconds_bucket{le=~"120|120\\.0"}[15m]) > 0`, "",
 				ruleLabels{Severity: "warning"},
 				annotations{"A recovery took more than two minutes.", "From leaving optimal until it was reached again. Either a dependency was down for long, or the way back is slow."},
 			},
@@ -297,12 +303,17 @@ func (d *dependency) downAlert() alert {
 }
 
 // openAlert fires for every dependency alike: whatever the service makes of it,
-// an outage of more than five minutes is somebody's business.
+// an outage of more than five minutes is somebody's business. A breaker that
+// probes in vain is half-open now and then, and that must not begin the five
+// minutes anew.
 func (d *dependency) openAlert() alert {
 	return alert{
-		d.rule("ResilBreakerOpen", "max by (dependency) (resil_breaker_state"+d.selector(`state="open"`)+") == 1", "5m", "critical",
-			"The breaker of "+d.Name+" has been open for more than five minutes.", "It does not recover by itself. See the runbook of "+d.Name+"."),
-		[]testSeries{{name: "resil_breaker_state" + d.labels(`state="open"`), well: 0, ill: 1}},
+		d.rule("ResilBreakerOpen", "max by (dependency) (resil_breaker_state"+d.selector(`state=~"open|half-open"`)+") == 1", "5m", "critical",
+			"The breaker of "+d.Name+" has been open for more than five minutes.", "Its probes fail: it does not recover by itself. See the runbook of "+d.Name+"."),
+		[]testSeries{
+			{name: "resil_breaker_state" + d.labels(`state="open"`), well: 0, ill: 1, probing: new(0.0)},
+			{name: "resil_breaker_state" + d.labels(`state="half-open"`), well: 0, ill: 0, probing: new(1.0)},
+		},
 	}
 }
 

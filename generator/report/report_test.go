@@ -160,6 +160,15 @@ func TestAlertsFireAndResolve(t *testing.T) {
 	write(t, dir, "tests.yml", must(t)(AlertTests(in, "alerts.yml")))
 	runPromtool(t, dir, "check", "rules", "alerts.yml")
 	runPromtool(t, dir, "test", "rules", "tests.yml")
+	// From its third version on Prometheus writes the bounds of buckets as
+	// floating-point numbers.
+	newer := bytes.ReplaceAll(must(t)(AlertTests(in, "alerts.yml")), []byte(`le=\"120\"`), []byte(`le=\"120.0\"`))
+	newer = bytes.ReplaceAll(newer, []byte(`le="120"`), []byte(`le="120.0"`))
+	if !bytes.Contains(newer, []byte("120.0")) {
+		t.Fatal("no test names the bucket")
+	}
+	write(t, dir, "newer.yml", newer)
+	runPromtool(t, dir, "test", "rules", "newer.yml")
 }
 
 // known are the names of the metrics that the runtime exports.

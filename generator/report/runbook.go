@@ -10,21 +10,107 @@ import (
 	resil "github.com/resilgo/resil/runtime"
 )
 
-// Runbook returns a Markdown document with a section per dependency: what
-// happens while it is down, what callers get, how to see it and what to do.
+// Runbook returns a Markdown document for whoever is called at night: a section
+// per level and one per dependency, each with what callers get, how to see it
+// and the commands to run.
 func Runbook(in Input) []byte {
 	var b bytes.Buffer
-	lines(&b, "# Runbook", "", "Written by `resilgen runbook` from the directives in the source. One section per dependency.", "")
-	lines(&b, "| dependency | criticality | level while down | probe |", "|---|---|---|---|")
 	deps := in.dependencies()
+	lines(&b, "# Runbook", "",
+		"Written by `resilgen runbook` from the directives in the source. Commands are for a shell with the address of the admin handler of one instance, and a token that it accepts:", "",
+		"    ADMIN=http://127.0.0.1:8081", "    TOKEN=…", "",
+		"Begin with what the instance says itself: the rule behind its level, which dependencies are down, and why.", "",
+		"```sh", `curl -sS "$ADMIN/api/explain"`, "```", "")
+	lines(&b, "| dependency | criticality | level while down | probe |", "|---|---|---|---|")
 	for _, d := range deps {
-		lines(&b, fmt.Sprintf("| [%s](#%s) | %s | %s | %s |", d.Name, anchor(d.Name), d.criticality(), d.down(), d.probe()))
+		lines(&b, fmt.Sprintf("| [%s](#%s) | %s | [%s](#level-%s) | %s |", d.Name, anchor(d.Name), d.criticality(), d.down(), d.down(), d.probe()))
+	}
+	lines(&b, "", "## What each method does at each level", "")
+	matrix(&b, deps)
+	for _, l := range resil.Levels() {
+		levelRunbook(&b, l, deps)
 	}
 	for _, d := range deps {
 		lines(&b, "", "## "+d.Name, "")
 		d.runbook(&b)
 	}
 	return b.Bytes()
+}
+
+// matrix shows the action of every guarded method at every level.
+func matrix(b *bytes.Buffer, deps []*dependency) {
+	lines(b, "| method | of | optimal | degraded | limited | minimal | emergency |", "|---|---|---|---|---|---|---|")
+	for _, d := range deps {
+		d.guarded(func(i *model.Interface, m *model.Method) {
+			row := fmt.Sprintf("| `%s.%s` | %s |", i.Name, m.Name, d.Name)
+			for _, l := range resil.Levels() {
+				row += " " + m.Levels.At(l).String() + " |"
+			}
+			lines(b, row)
+		})
+	}
+	lines(b, "", "`call` = as always · `once` = no retry, no hedge · `stale` = the stored answer if there is one, else call · `fallback` = what stands in, never the client · `shed` = refused with `ErrShed`")
+}
+
+// meanings are what the levels mean to a user of the service.
+var meanings = map[resil.Level]string{
+	resil.Optimal:   "All services are up.",
+	resil.Degraded:  "Everything works, some of it slower or from a cache.",
+	resil.Limited:   "Some features are off.",
+	resil.Minimal:   "Read-only: writes are kept for later or refused.",
+	resil.Emergency: "Status page and essential calls only.",
+}
+
+// levelRunbook is the section of one level.
+func levelRunbook(b *bytes.Buffer, l resil.Level, deps []*dependency) {
+	lines(b, "", "## Level "+l.String(), "", meanings[l], "")
+	if l == resil.Optimal {
+		lines(b, "Nothing to do. A dependency whose level while down is optimal may be down all the same: see `GET /api/explain`.")
+		return
+	}
+	var enters []string
+	for _, d := range deps {
+		if d.down() == l {
+			enters = append(enters, fmt.Sprintf("[%s](#%s)", d.Name, anchor(d.Name)))
+		}
+	}
+	if enters != nil {
+		lines(b, "- Entered while one of these is down: "+strings.Join(enters, ", ")+".")
+	}
+	switch l {
+	case resil.Minimal:
+		lines(b, "- Entered while three dependencies or two critical ones are down and the health score is below 50, unless configured otherwise.")
+	case resil.Emergency:
+		lines(b, "- Entered while three dependencies or two critical ones are down, a critical one among them, and the health score is below 30, unless configured otherwise.",
+			"- `/readyz` answers 503, so that no traffic is routed here.")
+	}
+	if changes := changesAt(deps, l); changes != nil {
+		lines(b, "- From here on: "+strings.Join(changes, ", ")+".")
+	}
+	lines(b, "- It ends by itself, 10 s after the better level holds; up to 40 s while it keeps changing.", "",
+		"To go here by hand, as a drill or because you know more than the rules, and to let the rules decide again:", "",
+		"```sh",
+		control("force/level", `{"level": "`+l.String()+`", "ttl": "15m", "reason": "drill"}`),
+		control("force/level", `{"level": ""}`),
+		"```")
+}
+
+// changesAt lists the methods whose action becomes stricter at a level.
+func changesAt(deps []*dependency, l resil.Level) []string {
+	var changes []string
+	for _, d := range deps {
+		d.guarded(func(i *model.Interface, m *model.Method) {
+			if now := m.Levels.At(l); now != m.Levels.At(l-1) {
+				changes = append(changes, fmt.Sprintf("`%s.%s` %s", i.Name, m.Name, now))
+			}
+		})
+	}
+	return changes
+}
+
+// control is the command for one order to the admin handler.
+func control(path, body string) string {
+	return `curl -sS -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '` + body + `' "$ADMIN/api/` + path + `"`
 }
 
 // anchor is how Markdown renderers link a heading.
@@ -60,16 +146,28 @@ func (d *dependency) runbook(b *bytes.Buffer) {
 		lines(b, fmt.Sprintf("| `%s.%s` | %s | %s | %s |", i.Name, m.Name, kind(m), whenOpen(m), atLevel(m, d.down())))
 	})
 	lines(b, "", "### How to see it", "",
-		"- State: `resil_breaker_state"+d.selector()+"`, `resil_dependency_up"+d.selector()+"`",
-		"- Who is hurt: `sum by (method, outcome) (rate(resil_calls_total"+d.selector()+"[5m]))`",
-		"- Admin page and `GET /api/status` of any instance; `GET /api/history` tells since when and why.",
+		"Why it is down, what its callers get now, and every policy in force with the source of each value; then when it changed:", "",
+		"```sh",
+		`curl -sS "$ADMIN/api/explain?dependency=`+d.Name+`"`,
+		`curl -sS "$ADMIN/api/history"`,
+		"```", "",
+		"In Prometheus `resil_breaker_state"+d.selector()+"` and `resil_dependency_up"+d.selector()+"` tell its state, `sum by (method, outcome) (rate(resil_calls_total"+d.selector()+"[5m]))` who is hurt.",
 		"")
 	lines(b, "### What to do", "",
-		"1. Look at "+d.Name+" itself first. The guards recover on their own within "+directive.Duration(d.breaker().Open)+" (±10 %) of its return; nothing needs a restart.",
-		"2. To keep calls away while you repair it: `POST /api/force/breaker` with `{\"dependency\": \""+d.Name+"\", \"state\": \"open\", \"ttl\": \"15m\", \"reason\": \"…\"}`. What is forced always expires.",
-		"3. If the guard is wrong and the dependency is fine: the same with `\"state\": \"closed\"`, or change its policy in the overrides file under `dependencies: {"+d.Name+": …}`, which is loaded live.")
+		"Look at "+d.Name+" itself first. The guards recover on their own within "+directive.Duration(d.breaker().Open)+" (±10 %) of its return; nothing needs a restart.", "",
+		"To keep calls away while you repair it, and to let them through again:", "",
+		"```sh",
+		control("force/breaker", `{"dependency": "`+d.Name+`", "state": "open", "ttl": "15m", "reason": "repair"}`),
+		control("force/breaker", `{"dependency": "`+d.Name+`", "state": ""}`),
+		"```", "",
+		"If the guard is wrong and the dependency is fine: let calls pass whatever the breaker says, or make the breaker as new.", "",
+		"```sh",
+		control("force/breaker", `{"dependency": "`+d.Name+`", "state": "closed", "ttl": "15m", "reason": "the guard is wrong"}`),
+		control("reset", `{"dependency": "`+d.Name+`", "reason": "repaired"}`),
+		"```", "",
+		"Its policies can be changed in the overrides file under `dependencies: {"+d.Name+": …}`, which is loaded live.")
 	if d.any(hasOutbox) {
-		lines(b, "4. Deferred writes are replayed in order when it is back. Watch `resil_outbox_depth"+d.selector()+"` go to 0; if it does not, see the log for the write that is refused.")
+		lines(b, "", "Deferred writes are replayed in order when it is back. Watch `resil_outbox_depth"+d.selector()+"` go to 0; if it does not, see the log for the write that is refused.")
 	}
 }
 
