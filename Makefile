@@ -74,6 +74,10 @@ soak: ## random outages on virtual time, other seeds each time; ARGS='-runs=50 -
 scenarios: ## every outage on real servers; ARGS='-random=50 -seed=7' for random ones
 	@go -C examples/retail test ./internal/scenario -count=1 -timeout 0 -run TestScenarios -v -full $(ARGS)
 
+.PHONY: traces
+traces: ## a degraded request in a real Jaeger, which is built the first time
+	@go -C examples/retail test ./cmd/retail -count=1 -timeout 0 -run TestJaegerShowsADegradedRequest -v -jaeger
+
 .PHONY: generate
 generate: ## rewrite generated code and docs
 	@$(each) go generate ./...

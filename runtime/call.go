@@ -91,6 +91,9 @@ func attempt[T any](s *call, a *arm, do func(context.Context) (T, error), with *
 		v, err = tied(a, v, with.tie)
 	}
 	s.finish(a, err)
+	if a.end != nil {
+		a.end(a.outcome, err)
+	}
 	returned = true
 	return v, err
 }
@@ -143,6 +146,7 @@ type call struct {
 	ctx      context.Context // the caller's, with the span
 	base     context.Context // of attempts: ctx, or what cancels the arms of a hedge
 	span     Span            // nil when nothing traces
+	further  AttemptSpan     // span, if it follows attempts and there may be several
 	level    Level
 	action   Action
 	begun    mono.Time // 0 = the clock was not read
@@ -155,6 +159,8 @@ type call struct {
 	cause    error     // the last real error
 	closed   bool
 	arms     bool // one arm of a hedge: the call itself ends elsewhere
+	hedge    bool // an arm that races another
+	before   int  // arms: attempts before this one
 	streams  bool // the result outlives the call
 	arm      arm
 }
@@ -167,14 +173,15 @@ type arm struct {
 	entered bool  // token must be given back
 	held    uint8 // bulkheads taken, as bits by their index
 	start   mono.Time
-	endsAt  mono.Time // of our own deadline; 0 = none
-	total   bool      // endsAt is the end of the total timeout
-	lost    bool      // another arm of the hedge won
-	tied    bool      // own outlives the attempt
-	outcome Outcome   // 0 while under way
-	policy  string    // that decided
-	reject  error     // the sentinel when a policy decided
-	gone    bool      // the caller left
+	endsAt  mono.Time            // of our own deadline; 0 = none
+	total   bool                 // endsAt is the end of the total timeout
+	lost    bool                 // another arm of the hedge won
+	tied    bool                 // own outlives the attempt
+	end     func(Outcome, error) // of its own span; nil when it has none
+	outcome Outcome              // 0 while under way
+	policy  string               // that decided
+	reject  error                // the sentinel when a policy decided
+	gone    bool                 // the caller left
 }
 
 // begin sets what every call has.
@@ -211,6 +218,9 @@ func (s *call) enter(ctx context.Context, c *methodConf) bool {
 			Dependency: c.method.dep.name, Method: c.method.spec.Name, Kind: c.method.spec.Kind, Level: s.level,
 		})
 		s.base = s.ctx
+		if c.retries || c.hedges {
+			s.further, _ = s.span.(AttemptSpan) // nil if it does not follow them
+		}
 	}
 	if s.action < ActFallback {
 		return true
@@ -266,6 +276,9 @@ func (s *call) admit(a *arm) bool {
 		a.ctx = a.own
 	}
 	s.attempts++
+	if s.further != nil {
+		s.follow(a)
+	}
 	return true
 }
 
@@ -343,6 +356,9 @@ func (s *call) abort(a *arm) {
 		s.c.method.dep.breaker.Done(a.token, breaker.Failure, false)
 	}
 	a.outcome, a.policy = OutcomeFailure, policyClient
+	if a.end != nil {
+		a.end(OutcomeFailure, errAborted)
+	}
 	if !s.arms {
 		s.close(errAborted)
 	}

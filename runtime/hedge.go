@@ -163,6 +163,7 @@ func (h *heat[T]) isOver() bool {
 func (l *lane[T]) start(h *heat[T], s *call, index int) {
 	l.heat, l.index, l.call = h, index, *s
 	l.call.base, l.call.span, l.call.attempts, l.call.arms = &h.ctx, nil, 0, true
+	l.call.before, l.call.hedge = s.attempts+index, index > 0
 	go l.run()
 }
 

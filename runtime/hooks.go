@@ -30,6 +30,25 @@ type Span interface {
 	End(outcome Outcome, err error)
 }
 
+// AttemptSpan is a [Span] that observes further attempts of its call as spans
+// of their own: retries and hedges.
+type AttemptSpan interface {
+	Span
+	// Attempt is called before the attempt of number n, from 2, with its
+	// permits taken; attempts of a hedge run at once. hedge says that it races
+	// the one before instead of repeating it. The returned context is what the
+	// client gets. end is called once when the attempt has ended, also when the
+	// client panicked.
+	Attempt(ctx context.Context, n int, hedge bool) (client context.Context, end func(Outcome, error))
+}
+
+// follow makes attempts from the second on spans of their own.
+func (s *call) follow(a *arm) {
+	if n := s.before + s.attempts; n > 1 {
+		a.ctx, a.end = s.further.Attempt(a.ctx, n, s.hedge)
+	}
+}
+
 // EventKind is a step of a call.
 type EventKind uint8
 

@@ -83,6 +83,7 @@ func levelRunbook(b *bytes.Buffer, l resil.Level, deps []*dependency) {
 	case resil.Emergency:
 		lines(b, "- Entered while three dependencies or two critical ones are down, a critical one among them, and the health score is below 30, unless configured otherwise.",
 			"- `/readyz` answers 503, so that no traffic is routed here.")
+	case resil.Optimal, resil.Degraded, resil.Limited: // by their dependencies alone
 	}
 	if changes := changesAt(deps, l); changes != nil {
 		lines(b, "- From here on: "+strings.Join(changes, ", ")+".")

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -123,4 +124,38 @@ func TestNamesThatPrometheusRefusesDoNotPanic(t *testing.T) {
 	if got := scrape(t, metrics.New(sys)); !strings.Contains(got, `dependency="x"`) {
 		t.Fatalf("no series of x in\n%s", got)
 	}
+}
+
+func TestScrapingChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := newSystem(t)
+		collector := metrics.New(sys)
+		db := sys.Dependency("db", resil.Critical, resil.Breaker{Failures: 1, Open: time.Minute, Good: 1, Probes: 1})
+		call := func(err error) {
+			_, _ = resil.Do(t.Context(), db, func(context.Context) (int, error) { return 0, err })
+		}
+		call(errors.New("refused"))
+		// The open period is long over, and nobody has called: a breaker moves
+		// when it is asked, and a scrape must not be who asks.
+		time.Sleep(time.Hour)
+		for range 3 {
+			wantLines(t, scrape(t, collector),
+				`resil_breaker_state{dependency="db",state="open"} 1`,
+				`resil_breaker_state{dependency="db",state="half-open"} 0`,
+				`resil_breaker_state{dependency="db",state="closed"} 0`,
+				`resil_dependency_up{dependency="db"} 0`,
+				`resil_degradation_level 4`,
+			)
+		}
+		call(nil)
+		wantLines(t, scrape(t, collector),
+			`resil_breaker_state{dependency="db",state="open"} 0`,
+			`resil_breaker_state{dependency="db",state="closed"} 1`,
+			`resil_dependency_up{dependency="db"} 1`,
+			`resil_degradation_level 4`, // until the better level has held for long enough
+		)
+		time.Sleep(time.Minute)
+		call(nil)
+		wantLines(t, scrape(t, collector), `resil_degradation_level 1`, `resil_recovery_seconds_count 1`)
+	})
 }

@@ -4,9 +4,13 @@
 // "dependency.Method"; the client's own CLIENT span, made by otelhttp, otelpgx
 // and the like, stays its child and carries the http, db, rpc or gen_ai
 // conventions. What the guard decided on the way is an event of the span:
-// attempts, waits, rejections, fallbacks, hedges. OpenTelemetry has no
-// convention for circuit breakers yet (semantic-conventions#2355), so the
-// attributes carry the prefix "resil.".
+// attempts, waits, rejections, fallbacks, hedges. The second attempt of a call
+// and every further one is a span of its own below it, linked to the attempt
+// that it repeats or races, so that the client's spans stand apart; a call that
+// succeeds at once is one span. OpenTelemetry has no convention for circuit
+// breakers yet (semantic-conventions#2355), so the attributes carry the prefix
+// "resil.". What a dependency is can be said in its conventions: [Database],
+// [HTTP], [RPC], [GenAI].
 //
 // No argument, result or error text is recorded unless an option asks for it:
 // error texts are known to carry URLs with keys in them.
@@ -38,6 +42,8 @@ const (
 	KeyFallback   = attribute.Key("resil.fallback.strategy")
 	KeyAttempt    = attribute.Key("resil.attempt") // from 1
 	KeyAttempts   = attribute.Key("resil.attempts")
+	KeyHedge      = attribute.Key("resil.hedge")    // of an attempt's span: it races the one before
+	KeyRelation   = attribute.Key("resil.relation") // of its link: "repeats" or "races"
 	KeyDuration   = attribute.Key("resil.duration") // seconds
 	KeyErrorType  = attribute.Key("error.type")
 
@@ -63,6 +69,46 @@ func WithAttributes(dependency string, attributes ...attribute.KeyValue) Option 
 // goroutine and must be safe for concurrent use.
 func WithErrorText(text func(error) string) Option {
 	return optionFunc(func(t *tracer) { t.text = text })
+}
+
+// Database says that a dependency is a database, by the conventions for
+// database clients: system is db.system.name, for example "postgresql";
+// namespace is db.namespace, left out when empty.
+func Database(dependency, system, namespace string) Option {
+	return WithAttributes(dependency, append(stated("db.namespace", namespace), attribute.String("db.system.name", system))...)
+}
+
+// HTTP says that a dependency is called over HTTP at an address, by the
+// conventions for HTTP clients. port 0 is left out.
+func HTTP(dependency, address string, port int) Option {
+	attributes := []attribute.KeyValue{attribute.String("server.address", address)}
+	if port != 0 {
+		attributes = append(attributes, attribute.Int("server.port", port))
+	}
+	return WithAttributes(dependency, attributes...)
+}
+
+// RPC says that a dependency is called by remote procedures, by the conventions
+// for RPC clients: system is rpc.system.name, for example "grpc" or "aws-api".
+func RPC(dependency, system string) Option {
+	return WithAttributes(dependency, attribute.String("rpc.system.name", system))
+}
+
+// GenAI says that a dependency is a generative model, by the conventions for
+// such clients: provider is gen_ai.provider.name, for example "openai",
+// operation is gen_ai.operation.name, for example "chat", and model is
+// gen_ai.request.model; the last two are left out when empty. Prompts and
+// answers are never recorded.
+func GenAI(dependency, provider, operation, model string) Option {
+	attributes := append(stated("gen_ai.operation.name", operation), stated("gen_ai.request.model", model)...)
+	return WithAttributes(dependency, append(attributes, attribute.String("gen_ai.provider.name", provider))...)
+}
+
+func stated(key attribute.Key, value string) []attribute.KeyValue {
+	if value == "" {
+		return nil
+	}
+	return []attribute.KeyValue{key.String(value)}
 }
 
 // New returns the option that makes a system trace its calls with provider;
@@ -111,7 +157,7 @@ func (t *tracer) Start(ctx context.Context, call resil.CallInfo) (context.Contex
 	}
 	span.SetAttributes(f.attributes...)
 	span.SetAttributes(KeyLevel.String(call.Level.String()))
-	return ctx, &recorded{tracer: t, span: span}
+	return ctx, &recorded{tracer: t, span: span, fixed: f, previous: span.SpanContext()}
 }
 
 func (t *tracer) of(call resil.CallInfo) *fixed {
@@ -141,10 +187,12 @@ func (unrecorded) End(resil.Outcome, error) {}
 type recorded struct {
 	tracer *tracer
 	span   trace.Span
+	fixed  *fixed
 
 	mu       sync.Mutex
-	attempts int            // guarded by mu
-	strategy resil.Strategy // of the fallback that answered; guarded by mu
+	previous trace.SpanContext // of the latest attempt: the call's own span for the first; guarded by mu
+	attempts int               // guarded by mu
+	strategy resil.Strategy    // of the fallback that answered; guarded by mu
 }
 
 // Event implements [resil.Span].
@@ -179,6 +227,26 @@ func (r *recorded) Event(e resil.Event) {
 	r.span.AddEvent(eventPrefix+e.Kind.String(), trace.WithAttributes(attributes...))
 }
 
+// Attempt implements [resil.AttemptSpan].
+func (r *recorded) Attempt(ctx context.Context, n int, hedge bool) (context.Context, func(resil.Outcome, error)) {
+	relation := "repeats"
+	if hedge {
+		relation = "races"
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ctx, span := r.tracer.otel.Start(ctx, r.fixed.span+" attempt",
+		trace.WithLinks(trace.Link{SpanContext: r.previous, Attributes: []attribute.KeyValue{KeyRelation.String(relation)}}),
+		trace.WithAttributes(r.fixed.attributes...),
+		trace.WithAttributes(KeyAttempt.Int(n), KeyHedge.Bool(hedge)))
+	r.previous = span.SpanContext()
+	return ctx, func(outcome resil.Outcome, err error) {
+		span.SetAttributes(KeyOutcome.String(outcome.String()))
+		r.tracer.fail(span, outcome, err)
+		span.End()
+	}
+}
+
 // End implements [resil.Span].
 func (r *recorded) End(outcome resil.Outcome, err error) {
 	r.mu.Lock()
@@ -192,16 +260,22 @@ func (r *recorded) End(outcome resil.Outcome, err error) {
 	if strategy != 0 {
 		r.span.SetAttributes(KeyFallback.String(strategy.String()))
 	}
-	// An answer like "no rows" is an error value but no failure of the call.
-	if err != nil && outcome != resil.OutcomeSuccess {
-		r.span.SetAttributes(KeyErrorType.String(errorType(err)))
-		text := ""
-		if r.tracer.text != nil {
-			text = r.tracer.text(err)
-		}
-		r.span.SetStatus(codes.Error, text)
-	}
+	r.tracer.fail(r.span, outcome, err)
 	r.span.End()
+}
+
+// fail notes the error that a span ends with.
+func (t *tracer) fail(span trace.Span, outcome resil.Outcome, err error) {
+	// An answer like "no rows" is an error value but no failure of the call.
+	if err == nil || outcome == resil.OutcomeSuccess {
+		return
+	}
+	span.SetAttributes(KeyErrorType.String(errorType(err)))
+	text := ""
+	if t.text != nil {
+		text = t.text(err)
+	}
+	span.SetStatus(codes.Error, text)
 }
 
 // rejections maps the sentinels to error.type, most specific first.

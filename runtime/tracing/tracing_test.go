@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -35,7 +37,9 @@ type recordingTracer struct {
 type span struct {
 	noop.Span
 	name        string
+	id          byte
 	parent      trace.SpanContext
+	links       []trace.Link
 	attributes  map[attribute.Key]attribute.Value
 	events      []string
 	status      codes.Code
@@ -45,18 +49,21 @@ type span struct {
 
 func (r *recorder) Tracer(string, ...trace.TracerOption) trace.Tracer { return recordingTracer{r: r} }
 
-func (t recordingTracer) Start(ctx context.Context, name string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
+func (t recordingTracer) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	r := t.r
-	s := &span{name: name, parent: trace.SpanContextFromContext(ctx), attributes: map[attribute.Key]attribute.Value{}}
+	config := trace.NewSpanStartConfig(options...)
+	s := &span{name: name, parent: trace.SpanContextFromContext(ctx), attributes: map[attribute.Key]attribute.Value{}, links: config.Links()}
+	s.SetAttributes(config.Attributes()...)
 	r.mu.Lock()
 	r.spans = append(r.spans, s)
+	s.id = byte(len(r.spans))
 	r.mu.Unlock()
 	return trace.ContextWithSpan(ctx, s), s
 }
 
 func (s *span) IsRecording() bool { return true }
 func (s *span) SpanContext() trace.SpanContext {
-	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
+	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{s.id}, TraceFlags: trace.FlagsSampled})
 }
 func (s *span) End(...trace.SpanEndOption)                   { s.ended++ }
 func (s *span) SetStatus(c codes.Code, text string)          { s.status, s.description = c, text }
@@ -79,22 +86,37 @@ func newSystem(t *testing.T, options ...resil.Option) *resil.System {
 func TestSpanTellsWhatTheGuardDecided(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := new(recorder)
-		sys := newSystem(t, tracing.New(r, tracing.WithAttributes("db", attribute.String("db.system.name", "postgresql"))))
+		sys := newSystem(t, tracing.New(r, tracing.Database("db", "postgresql", "")))
 		db := sys.Dependency("db", resil.Read, resil.Operation("Get"), resil.Retry{Attempts: 3, Base: time.Millisecond, Max: time.Millisecond})
 		calls := 0
 		_, err := resil.Do(t.Context(), db, func(ctx context.Context) (int, error) {
-			if trace.SpanFromContext(ctx) != trace.Span(r.spans[0]) {
-				t.Error("the client does not run under the guard's span")
+			if trace.SpanFromContext(ctx) != trace.Span(r.spans[calls]) {
+				t.Error("the client does not run under the span of its attempt")
 			}
 			if calls++; calls < 3 {
 				return 0, errors.New("refused by db.internal?password=secret")
 			}
 			return 1, nil
 		})
-		if err != nil || len(r.spans) != 1 {
-			t.Fatalf("err %v, %d spans; want one", err, len(r.spans))
+		if err != nil || len(r.spans) != 3 {
+			t.Fatalf("err %v, %d spans; want one of the call and two of further attempts", err, len(r.spans))
 		}
 		s := r.spans[0]
+		for i, want := range []string{"failure", "success"} {
+			a, before := r.spans[1+i], r.spans[i]
+			if a.name != "db.Get attempt" || a.parent.SpanID() != s.SpanContext().SpanID() || a.ended != 1 {
+				t.Errorf("span %q below %s ended %d times; want an attempt of the call", a.name, a.parent.SpanID(), a.ended)
+			}
+			if len(a.links) != 1 || a.links[0].SpanContext.SpanID() != before.SpanContext().SpanID() || a.links[0].Attributes[0] != tracing.KeyRelation.String("repeats") {
+				t.Errorf("attempt %d has the links %v; want one to the attempt it repeats", i+2, a.links)
+			}
+			if a.attributes[tracing.KeyAttempt].AsInt64() != int64(i+2) || a.attributes[tracing.KeyOutcome].AsString() != want || a.attributes["db.system.name"].AsString() != "postgresql" {
+				t.Errorf("attempt %d has the attributes %v", i+2, a.attributes)
+			}
+			if a.description != "" {
+				t.Errorf("attempt %d tells the text %q", i+2, a.description)
+			}
+		}
 		if s.name != "db.Get" || s.ended != 1 || s.status != codes.Unset {
 			t.Errorf("span %q ended %d times with status %v", s.name, s.ended, s.status)
 		}
@@ -164,6 +186,100 @@ func TestUnsampledCallsCostNothing(t *testing.T) {
 			allocs := testing.AllocsPerRun(100, func() { _, _ = resil.Do(tc.ctx, db, do) })
 			if allocs != 0 || len(r.spans) != 0 {
 				t.Errorf("%v allocations, %d spans; want none", allocs, len(r.spans))
+			}
+		})
+	}
+}
+
+func TestHedgesAreLinkedToWhatTheyRace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(recorder)
+		sys := newSystem(t, tracing.New(r))
+		db := sys.Dependency("db", resil.Read, resil.Operation("Get"), resil.Hedge{After: time.Second, Max: 2})
+		var mu sync.Mutex
+		calls := 0
+		_, err := resil.DoHedged(t.Context(), db, func(ctx context.Context) (int, error) {
+			mu.Lock()
+			calls++
+			n := calls
+			mu.Unlock()
+			if n < 3 {
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}
+			return n, nil
+		})
+		synctest.Wait()
+		if err != nil || len(r.spans) != 3 {
+			t.Fatalf("err %v, %d spans; want one of the call and two of hedges", err, len(r.spans))
+		}
+		for i, want := range []string{"neutral", "success"} {
+			a := r.spans[1+i]
+			if a.ended != 1 || len(a.links) != 1 || a.links[0].SpanContext.SpanID() != r.spans[i].SpanContext().SpanID() || a.links[0].Attributes[0] != tracing.KeyRelation.String("races") {
+				t.Errorf("hedge %d ended %d times with the links %v", i+1, a.ended, a.links)
+			}
+			if !a.attributes[tracing.KeyHedge].AsBool() || a.attributes[tracing.KeyOutcome].AsString() != want || a.attributes[tracing.KeyAttempt].AsInt64() != int64(i+2) {
+				t.Errorf("hedge %d has the attributes %v; want outcome %s", i+1, a.attributes, want)
+			}
+		}
+	})
+}
+
+func TestAPanicEndsTheSpanOfItsAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(recorder)
+		sys := newSystem(t, tracing.New(r))
+		db := sys.Dependency("db", resil.Read, resil.Retry{Attempts: 2})
+		calls := 0
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = resil.Do(t.Context(), db, func(context.Context) (int, error) {
+				if calls++; calls == 2 {
+					panic("boom")
+				}
+				return 0, errors.New("refused")
+			})
+		}()
+		if len(r.spans) != 2 || r.spans[0].ended != 1 || r.spans[1].ended != 1 || r.spans[1].status != codes.Error {
+			t.Errorf("%d spans; want the call's and the second attempt's, both ended", len(r.spans))
+		}
+	})
+}
+
+// The names are those of OpenTelemetry's own package for the conventions; for
+// gen_ai of the last version that has them.
+func TestKindsOfDependenciesFollowTheConventions(t *testing.T) {
+	for name, tc := range map[string]struct {
+		option tracing.Option
+		want   []attribute.KeyValue
+	}{
+		"database": {tracing.Database("x", "postgresql", "shop"), []attribute.KeyValue{semconv.DBSystemNamePostgreSQL, semconv.DBNamespace("shop")}},
+		"bare":     {tracing.Database("x", "redis", ""), []attribute.KeyValue{semconv.DBSystemNameRedis}},
+		"http":     {tracing.HTTP("x", "api.example.com", 443), []attribute.KeyValue{semconv.ServerAddress("api.example.com"), semconv.ServerPort(443)}},
+		"no port":  {tracing.HTTP("x", "api.example.com", 0), []attribute.KeyValue{semconv.ServerAddress("api.example.com")}},
+		"rpc":      {tracing.RPC("x", "grpc"), []attribute.KeyValue{semconv.RPCSystemNameGRPC}},
+		"gen_ai": {tracing.GenAI("x", "openai", "chat", "gpt"), []attribute.KeyValue{
+			semconv.GenAIProviderNameOpenAI, semconv.GenAIOperationNameChat, semconv.GenAIRequestModel("gpt"),
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := new(recorder)
+			sys := newSystem(t, tracing.New(r, tc.option))
+			_, _ = resil.Do(t.Context(), sys.Dependency("x"), func(context.Context) (int, error) { return 1, nil })
+			got := r.spans[0].attributes
+			conventional := 0
+			for key := range got {
+				if !strings.HasPrefix(string(key), "resil.") {
+					conventional++
+				}
+			}
+			for _, want := range tc.want {
+				if got[want.Key] != want.Value {
+					t.Errorf("%s = %v; want %v", want.Key, got[want.Key], want.Value)
+				}
+			}
+			if conventional != len(tc.want) {
+				t.Errorf("%d attributes of the conventions in %v; want %d", conventional, got, len(tc.want))
 			}
 		})
 	}

@@ -158,6 +158,33 @@ func Toxiproxy(ctx context.Context) (*Server, error) {
 	})
 }
 
+// Jaeger returns a start of Jaeger with its traces in memory. It receives OTLP
+// over HTTP at the given address, host:port; URL is where its API and its page
+// are. Its first start builds it, which takes minutes.
+func Jaeger(otlp string) Start {
+	return func(ctx context.Context) (*Server, error) {
+		return start(ctx, recipe{
+			name: "jaeger",
+			find: pinned("jaeger"),
+			args: func(_, host, port string) []string {
+				anywhere := net.JoinHostPort(host, "0")
+				return []string{
+					"--query.http-server.host-port=" + net.JoinHostPort(host, port),
+					"--collector.otlp.http.host-port=" + otlp,
+					"--collector.otlp.grpc.host-port=" + anywhere,
+					"--query.grpc-server.host-port=" + anywhere,
+					"--collector.http-server.host-port=" + anywhere,
+					"--collector.grpc-server.host-port=" + anywhere,
+					"--admin.http.host-port=" + anywhere,
+				}
+			},
+			ready: answers("/api/services"),
+			url:   httpURL,
+			stop:  syscall.SIGTERM,
+		})
+	}
+}
+
 // Prometheus returns a start of Prometheus with the given configuration file's
 // text. Files that it names must be absolute.
 func Prometheus(config string) Start {

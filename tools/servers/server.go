@@ -33,8 +33,8 @@ type Start func(ctx context.Context) (*Server, error)
 // Server is one server that answers. It is not safe for concurrent use, but
 // any number of clients may use what it serves meanwhile.
 type Server struct {
-	// Name is the kind: "postgres", "redis", "s3", "toxiproxy", "prometheus"
-	// or "alertmanager".
+	// Name is the kind: "postgres", "redis", "s3", "toxiproxy", "prometheus",
+	// "alertmanager" or "jaeger".
 	Name string
 	// Addr is where it listens, as host:port. It stays over [Server.Restart].
 	Addr string

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
+	"flag"
 	"io"
 	"net"
 	"net/http"
@@ -23,10 +25,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/resilgo/resil/examples/retail/internal/telemetry"
+	"github.com/resilgo/resil/tools/servers"
 )
 
 // patience bounds every wait; reaching it is a failure.
 const patience = 60 * time.Second
+
+var withJaeger = flag.Bool("jaeger", false, "look at the traces in a real Jaeger; builds it the first time")
 
 // TestMain lets the test binary be the service: the service under test is a
 // process of its own.
@@ -225,39 +230,46 @@ func call(t *testing.T, method, url, body string) (status int, text string) {
 	}
 }
 
-// A request whose price comes from a fallback, because the language model
-// answers 500, is one trace: from the caller's process over HTTP to the
+// degraded makes a request whose price comes from a fallback, because the
+// language model answers 500. Caller and service are processes of their own
+// that send their traces as env says.
+func degraded(t *testing.T, env ...string) {
+	t.Helper()
+	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "overloaded: key sk-secret", http.StatusInternalServerError)
+	}))
+	t.Cleanup(model.Close)
+	env = append(env, "OTEL_BSP_SCHEDULE_DELAY=50")
+	url := startService(t, append(env, "OPENAI_BASE_URL="+model.URL+"/v1", "OPENAI_API_KEY=sk-secret")...)
+
+	for _, kv := range env {
+		key, value, _ := strings.Cut(kv, "=")
+		t.Setenv(key, value)
+	}
+	flush, err := telemetry.Start(t.Context(), os.Getenv, "caller")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, text := call(t, http.MethodPost, url+"/items", `{"sku":"mug","name":"Mug","description":"Holds tea","cost_cents":400}`); status != http.StatusCreated {
+		t.Fatalf("%d %s", status, text)
+	}
+	status, text := call(t, http.MethodGet, url+"/items/mug/price-suggestion", "")
+	if status != http.StatusOK || !strings.Contains(text, "520") {
+		t.Fatalf("%d %s; want the basic price of 520", status, text)
+	}
+	if err := flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Such a request is one trace: from the caller's process over HTTP to the
 // service's, down to the guard's decisions and the model's answers.
 func TestOneTraceTellsADegradedRequest(t *testing.T) {
 	for _, protocol := range []string{"http/protobuf", "grpc"} {
 		t.Run(strings.TrimSuffix(protocol, "/protobuf"), func(t *testing.T) {
 			s := newSink()
 			endpoint := s.listen(t, protocol)
-			model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				http.Error(w, "overloaded: key sk-secret", http.StatusInternalServerError)
-			}))
-			t.Cleanup(model.Close)
-			otlp := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL=" + protocol, "OTEL_BSP_SCHEDULE_DELAY=50"}
-			url := startService(t, append(otlp, "OPENAI_BASE_URL="+model.URL+"/v1", "OPENAI_API_KEY=sk-secret")...)
-
-			for _, kv := range otlp {
-				key, value, _ := strings.Cut(kv, "=")
-				t.Setenv(key, value)
-			}
-			flush, err := telemetry.Start(t.Context(), os.Getenv, "caller")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if status, text := call(t, http.MethodPost, url+"/items", `{"sku":"mug","name":"Mug","description":"Holds tea","cost_cents":400}`); status != http.StatusCreated {
-				t.Fatalf("%d %s", status, text)
-			}
-			status, text := call(t, http.MethodGet, url+"/items/mug/price-suggestion", "")
-			if status != http.StatusOK || !strings.Contains(text, "520") {
-				t.Fatalf("%d %s; want the basic price of 520", status, text)
-			}
-			if err := flush(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			degraded(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL="+protocol)
 
 			server := s.find(t, "retail", "GET /items/mug/price-suggestion")
 			guard := s.find(t, "retail", "openai.SuggestPrice")
@@ -283,6 +295,10 @@ func TestOneTraceTellsADegradedRequest(t *testing.T) {
 			if want := []string{"resil.attempt", "resil.wait", "resil.attempt", "resil.fallback"}; !slices.Equal(events, want) {
 				t.Errorf("events %q; want %q", events, want)
 			}
+			second := s.find(t, "retail", "openai.SuggestPrice attempt")
+			if links := second.GetLinks(); string(second.GetParentSpanId()) != string(guard.GetSpanId()) || len(links) != 1 || string(links[0].GetSpanId()) != string(guard.GetSpanId()) {
+				t.Errorf("the second attempt has the links %v; want to be below the call, linked to the attempt it repeats", links)
+			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			for _, sp := range s.spans {
@@ -291,5 +307,85 @@ func TestOneTraceTellsADegradedRequest(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// On demand, since Jaeger takes minutes to build: a real backend takes what the
+// processes send and shows the request as one trace over both.
+func TestJaegerShowsADegradedRequest(t *testing.T) {
+	if !*withJaeger {
+		t.Log("run with -jaeger to look at the traces in a real Jaeger")
+		return
+	}
+	otlp := freeAddr(t)
+	jaeger := servers.Test(t, servers.Jaeger(otlp))
+	degraded(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+otlp, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")
+
+	type jaegerSpan struct {
+		SpanID, OperationName, ProcessID string
+		References                       []struct{ RefType, SpanID string }
+		Tags                             []struct {
+			Key   string
+			Value any
+		}
+		Logs []struct {
+			Fields []struct {
+				Key   string
+				Value any
+			}
+		}
+	}
+	var found struct {
+		Data []struct {
+			Spans     []jaegerSpan
+			Processes map[string]struct{ ServiceName string }
+		}
+	}
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	spans := map[string]jaegerSpan{}
+	services := map[string]bool{}
+	for spans["openai.SuggestPrice"].SpanID == "" || spans["HTTP GET"].SpanID == "" {
+		select {
+		case <-look.C:
+		case <-deadline.C:
+			t.Fatalf("Jaeger shows only %v of %v within %s", spans, services, patience)
+		}
+		_, text := call(t, http.MethodGet, jaeger.URL+"/api/traces?service=retail&operation=openai.SuggestPrice", "")
+		if err := json.Unmarshal([]byte(text), &found); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		for _, trace := range found.Data {
+			for _, s := range trace.Spans {
+				spans[s.OperationName] = s
+				services[trace.Processes[s.ProcessID].ServiceName] = true
+			}
+		}
+	}
+	if len(found.Data) != 1 || !services["retail"] || !services["caller"] {
+		t.Errorf("%d traces of %v; want one over both processes", len(found.Data), services)
+	}
+	guard := spans["openai.SuggestPrice"]
+	events := map[any]bool{}
+	for _, log := range guard.Logs {
+		for _, f := range log.Fields {
+			if f.Key == "event" {
+				events[f.Value] = true
+			}
+		}
+	}
+	for _, want := range []string{"resil.attempt", "resil.wait", "resil.fallback"} {
+		if !events[want] {
+			t.Errorf("the guard's span has the events %v; want %s among them", events, want)
+		}
+	}
+	linked := false
+	for _, r := range spans["openai.SuggestPrice attempt"].References {
+		linked = linked || r.RefType == "FOLLOWS_FROM" && r.SpanID == guard.SpanID
+	}
+	if !linked {
+		t.Errorf("the second attempt has the references %+v; want a link to the first", spans["openai.SuggestPrice attempt"].References)
 	}
 }

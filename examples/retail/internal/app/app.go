@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/resilgo/resil/examples/retail/internal/config"
 	"github.com/resilgo/resil/examples/retail/internal/inventory"
@@ -60,10 +59,10 @@ func assemble(cfg config.Config, raw *clients, policies resil.Config, options []
 	}
 	// Traces go to the process's provider, nowhere while none is set.
 	traces := tracing.New(nil,
-		tracing.WithAttributes("db", attribute.String("db.system.name", cfg.DatabaseSystem())),
-		tracing.WithAttributes("redis", attribute.String("db.system.name", "redis")),
-		tracing.WithAttributes("s3", attribute.String("rpc.system.name", "aws-api")),
-		tracing.WithAttributes("openai", attribute.String("gen_ai.provider.name", "openai"), attribute.String("gen_ai.request.model", cfg.OpenAIModel)))
+		tracing.Database("db", cfg.DatabaseSystem(), ""),
+		tracing.Database("redis", "redis", ""),
+		tracing.RPC("s3", "aws-api"),
+		tracing.GenAI("openai", "openai", "chat", cfg.OpenAIModel))
 	options = append([]resil.Option{resil.WithOutbox(box), traces}, options...)
 	sys, err := resil.New(policies, options...)
 	if err != nil {
