@@ -42,7 +42,7 @@ func Conform(t *testing.T, subject Subject) {
 }
 
 // promises is what Conform checks. The names say what holds; what it protects
-// from is in the module's list of known defects.
+// from is in docs/defects.md.
 var promises = []struct {
 	name  string
 	check func(*rig)

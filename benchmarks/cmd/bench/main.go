@@ -45,6 +45,8 @@ func main() {
 }
 
 func bench(o options, out io.Writer) error {
+	heap := newHeap()
+	defer heap.keep()
 	variants := calls.All()
 	serial, err := compare(o, variants, 1)
 	if err != nil {
@@ -55,8 +57,8 @@ func bench(o options, out io.Writer) error {
 		return err
 	}
 	text, missed := tables(variants, serial, parallel)
-	text += fmt.Sprintf("\n%s, %s/%s, GOMAXPROCS %d; %d rounds of %v per variant, interleaved in random order; × is the median of the ratios to gobreaker in the same round, serial and with %d goroutines.\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), o.rounds, o.time, goroutines)
+	text += fmt.Sprintf("\n%s, %s/%s, GOMAXPROCS %d, beside a heap of %d MiB; %d rounds of %v per variant, interleaved in random order; × is the median of the ratios to gobreaker in the same round, serial and with %d goroutines.\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), heapSize>>20, o.rounds, o.time, goroutines)
 	if _, err := io.WriteString(out, text); err != nil {
 		return err
 	}
