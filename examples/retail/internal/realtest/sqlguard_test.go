@@ -69,13 +69,11 @@ func TestSQLGuardOnPostgreSQL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer insert.Close() //nolint:errcheck // the end of the test
 		for id := range 3 {
 			if _, err := insert.ExecContext(t.Context(), id, id > 0); err != nil {
 				t.Fatal(err)
 			}
-		}
-		if err := insert.Close(); err != nil {
-			t.Error(err)
 		}
 		if n := count(t, db, "SELECT count(*) FROM orders WHERE paid = $1", true); n != 2 {
 			t.Errorf("%d paid orders, want 2", n)
@@ -190,7 +188,7 @@ func TestSQLGuardEndsSlowStatements(t *testing.T) {
 			_, err := db.ExecContext(ctx, "SELECT pg_sleep(3600)")
 			left <- err
 		}()
-		for count(t, witness, sleepers) == 0 { //nolint:revive // until it runs; the test's own deadline bounds it
+		for count(t, witness, sleepers) == 0 { // until it runs
 		}
 		cancel()
 		if err := <-left; !errors.Is(err, context.Canceled) {
