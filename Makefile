@@ -86,6 +86,10 @@ generate: ## rewrite generated code and docs
 bench: ## measure against peers and rewrite the table in docs/benchmarks.md
 	@go -C benchmarks run ./cmd/bench $(ARGS)
 
+.PHONY: accuracy
+accuracy: ## run resilvet on public services and compare with what people say of them
+	@go -C benchmarks run ./cmd/accuracy -check $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## fuzz every target for FUZZTIME
 	@tools/fuzz $(FUZZTIME)
