@@ -205,8 +205,8 @@ func (b *bench) rows() ([]row, error) {
 		}
 	}
 	rows := []row{
-		{name: "go list -deps -export", prepare: always(nil, "go", "list", "-deps", "-export", "./...")},
 		{name: floorRow, prepare: always(nil, b.self, "floor", "./...")},
+		{name: "go list -deps -export", prepare: always(nil, "go", "list", "-deps", "-export", "./...")},
 		{name: "resilvet", prepare: always([]string{"RESILVET_CACHE=off"}, b.vet, "./..."), cpu: func(f float64) float64 { return 2 * f }, mib: 250},
 		{name: "resilvet, nothing changed", prepare: always([]string{"RESILVET_CACHE=" + warm}, b.vet, "./..."), than: "go list -deps -export"},
 		{name: "resilvet, empty build cache", prepare: func() ([]string, []string, error) {
