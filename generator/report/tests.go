@@ -473,7 +473,7 @@ func waits(m *model.Method) time.Duration {
 }
 
 // attempts returns how often a client that fails at once is called: by a
-// single call, before the breaker or the budget ends it. 0 = not to be told,
+// single call, before the breaker ends it. 0 = not to be told,
 // with hedges.
 func (d *dependency) attempts(m *model.Method) int {
 	if m.Hedge != nil {
@@ -482,8 +482,7 @@ func (d *dependency) attempts(m *model.Method) int {
 	if m.Retry == nil {
 		return 1
 	}
-	const budget = 10 // retries that a budget starts with
-	n := min(m.Retry.Value.Attempts, budget+1)
+	n := m.Retry.Value.Attempts // a budget starts with as many retries
 	if m.Rate != nil || d.Rate != nil {
 		return 0 // the limit may refuse what the retry asks for
 	}

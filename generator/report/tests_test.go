@@ -110,3 +110,23 @@ func TestGeneratedTestsFailOnBrokenPolicies(t *testing.T) {
 		})
 	}
 }
+
+// TestManyAttemptsAreAllWanted holds that the budget of a retry, which has room
+// for all of a call's attempts, does not end it.
+func TestManyAttemptsAreAllWanted(t *testing.T) {
+	for _, d := range input(t).dependencies() {
+		if d.Name != "openai" {
+			continue
+		}
+		d.Breaker.Value.Failures = 50
+		m := d.Interfaces[0].Methods[0]
+		m.Retry.Value.Attempts = 20
+		if got := d.attempts(m); got != 20 {
+			t.Errorf("%d attempts wanted, want 20", got)
+		}
+		d.Breaker.Value.Failures = 7
+		if got := d.attempts(m); got != 7 {
+			t.Errorf("%d attempts wanted before the breaker opens, want 7", got)
+		}
+	}
+}
