@@ -166,12 +166,26 @@ func (s *System) guard(spec GuardSpec) (*Guard, error) {
 // Method registers a method of the guard and returns its handle; generated
 // constructors call it. Registering it again returns the same handle.
 func (g *Guard) Method(spec MethodSpec) *Method {
+	m, misfit := g.register(spec)
+	if misfit != nil {
+		g.sys.logger().Error("overrides do not fit a method that was met after they were loaded", "error", misfit)
+	}
+	return m
+}
+
+// register does what Method does. misfit says which overrides do not fit the
+// method of a lazy guard: they were loaded before anybody could know, and a
+// call on its way must not panic over them. What cannot apply is left out.
+func (g *Guard) register(spec MethodSpec) (m *Method, misfit error) {
 	s := g.sys
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, err := g.method(spec)
+	if s.started && g.spec.Lazy {
+		misfit = g.dep.conflicts(s.overrides.Dependencies[g.dep.name])
+	}
 	s.trouble(err)
-	return m
+	return m, misfit
 }
 
 // method does what Method does. Requires sys.mu.
@@ -206,7 +220,7 @@ func (g *Guard) method(spec MethodSpec) (*Method, error) {
 	g.methods = append(g.methods, m)
 	g.dep.methods = append(g.dep.methods, m)
 	g.dep.configure()
-	if g.sys.started {
+	if g.sys.started && !g.spec.Lazy {
 		err = errors.Join(err, g.dep.conflicts(g.sys.overrides.Dependencies[g.dep.name]))
 	}
 	return m, err

@@ -96,8 +96,19 @@ func (o Overrides) unknown(s *System) error {
 			continue
 		}
 		for _, method := range slices.Sorted(maps.Keys(o.Dependencies[name].Methods)) {
-			if !slices.ContainsFunc(d.methods, func(m *Method) bool { return m.spec.Name == method }) {
+			switch {
+			case slices.ContainsFunc(d.methods, func(m *Method) bool { return m.spec.Name == method }):
+			case !d.spec.Lazy:
 				errs = append(errs, fmt.Errorf("override of unknown method %q of dependency %q", method, name))
+			default:
+				// Its values are all that can be judged before it is met.
+				met := &Method{spec: MethodSpec{Name: method, Idempotent: true}}
+				if o.Dependencies[name].Methods[method].Retry != nil {
+					met.spec.Retry = &Retry{Attempts: 2} // what the override may leave to the guard
+				}
+				if err := met.effective(o.Dependencies[name]).validate(); err != nil {
+					errs = append(errs, fmt.Errorf("dependency %q: %s: %w", name, method, err))
+				}
 			}
 		}
 	}

@@ -359,6 +359,7 @@ func (g *GuardSpec) inherit(p *problems, o GuardSpec) {
 	}
 	inheritPointer(p, "bulkhead", &g.Bulkhead, o.Bulkhead)
 	inheritPointer(p, "rate", &g.Rate, o.Rate)
+	g.Lazy = g.Lazy || o.Lazy
 }
 
 func (b *Breaker) inherit(p *problems, o Breaker) {

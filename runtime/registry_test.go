@@ -331,3 +331,41 @@ func TestAHandleThatOnlyForcesIsNoMethod(t *testing.T) {
 		t.Errorf("Do = %q, %v", v, err)
 	}
 }
+
+// Overrides may speak of what a lazy guard has not met yet.
+func TestOverridesOfMethodsThatAreYetToBeMet(t *testing.T) {
+	sys := newSystem(t, resil.Config{})
+	guard := sys.Guard(resil.GuardSpec{Dependency: "api", Interface: "Transport", Lazy: true})
+	if err := sys.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err := sys.Reload(resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"api": {Methods: map[string]resil.MethodOverride{
+		"GET": {Timeout: &resil.Timeout{Attempt: -1}},
+	}}}})
+	if err == nil || !strings.Contains(err.Error(), "GET: timeout=-1ns is out of range") {
+		t.Errorf("a bad value of a method yet to be met: %v", err)
+	}
+	err = sys.Reload(resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"api": {Methods: map[string]resil.MethodOverride{
+		"GET":  {Timeout: &resil.Timeout{Attempt: time.Second}},
+		"POST": {Retry: &resil.Retry{Attempts: 5}}, // POST will not be repeatable
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := guard.Method(resil.MethodSpec{Name: "GET", Kind: resil.Read, Timeout: resil.Timeout{Attempt: time.Minute}})
+	_, _ = resil.Call(t.Context(), get, func(ctx context.Context) (string, error) {
+		if at, ok := ctx.Deadline(); !ok || time.Until(at) > time.Second {
+			t.Errorf("deadline %v, %v; want that of the override", at, ok)
+		}
+		return "", nil
+	})
+	fake := new(resiltest.Fake)
+	fake.Always(resiltest.Fail(nil))
+	post := guard.Method(resil.MethodSpec{Name: "POST", Kind: resil.Write})
+	if _, err := resil.Call(t.Context(), post, fake.Call); !errors.Is(err, resiltest.ErrDown) || fake.Calls() != 1 {
+		t.Errorf("an override that does not fit: %v, %v", err, fake)
+	}
+	if err := sys.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

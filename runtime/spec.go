@@ -23,6 +23,7 @@ type GuardSpec struct {
 	Breaker     *Breaker    // nil = not stated; as written, without defaults
 	Bulkhead    *Bulkhead   // shared by all methods of the dependency; nil = none stated
 	Rate        *Rate       // shared by all methods of the dependency; nil = none stated
+	Lazy        bool        // methods are registered as they are met, so overrides may name one that has not been
 }
 
 // MethodSpec describes one guarded method: the effective policies, as written

@@ -290,6 +290,17 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// A transport's methods come with its traffic; a file may speak of them before.
+func TestApplyToALazyGuard(t *testing.T) {
+	sys := shop(t)
+	sys.Guard(resil.GuardSpec{Dependency: "api", Interface: "Transport", Lazy: true})
+	path := filepath.Join(t.TempDir(), "f.yaml")
+	write(t, path, "dependencies: {api: {methods: {GET: {timeout: 2s}}}}")
+	if err := Apply(path, sys); err != nil {
+		t.Error(err)
+	}
+}
+
 // fake is a System that records what is put in force.
 type fake struct {
 	mu    sync.Mutex

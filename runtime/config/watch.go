@@ -51,8 +51,9 @@ func apply(path string, data []byte, sys System) error {
 // unknown reports names that the system does not have.
 func (doc document) unknown(st resil.Status) {
 	d := doc.decoder
-	known := map[string][]string{}
+	known, lazy := map[string][]string{}, map[string]bool{}
 	for _, dep := range st.Dependencies {
+		lazy[dep.Name] = dep.Limits.Lazy
 		methods := []string{}
 		for _, m := range dep.Methods {
 			methods = append(methods, m.Name)
@@ -66,7 +67,7 @@ func (doc document) unknown(st resil.Status) {
 			continue
 		}
 		for _, m := range sortedKeys(doc.overrides.Dependencies[name].Methods) {
-			if !slices.Contains(methods, m) {
+			if !lazy[name] && !slices.Contains(methods, m) {
 				d.problem(d.places[place{name, m}], "dependency %q has no method %q%s", name, m, didYouMean(m, methods))
 			}
 		}

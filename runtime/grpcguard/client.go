@@ -201,6 +201,7 @@ func (c *Client) guard(dependency string) *resil.Guard {
 		g = c.sys.Guard(resil.GuardSpec{
 			Dependency: dependency, Interface: "grpcguard.Client", Position: "grpcguard",
 			Criticality: p.Criticality, Down: p.Down, Breaker: p.Breaker, Bulkhead: p.Bulkhead, Rate: p.Rate,
+			Lazy: true,
 		})
 		c.guards[dependency] = g
 	}

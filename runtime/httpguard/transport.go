@@ -192,6 +192,7 @@ func (t *Transport) newHost(name string, p Policies) *host {
 		guard: t.sys.Guard(resil.GuardSpec{
 			Dependency: name, Interface: "httpguard.Transport", Position: "httpguard",
 			Criticality: p.Criticality, Down: p.Down, Breaker: p.Breaker, Bulkhead: p.Bulkhead, Rate: p.Rate,
+			Lazy: true,
 		}),
 		policies: p,
 		methods:  map[string]*resil.Method{},
