@@ -104,7 +104,11 @@ func inject[T any](s *call, a *arm, do func(context.Context) (T, error)) (v T, e
 	if i == nil {
 		return do(a.ctx)
 	}
-	after, err := i.Inject(a.ctx, s.c.method.dep.name, s.c.method.spec.Name)
+	ctx := a.ctx
+	if s.span != nil {
+		ctx = context.WithValue(ctx, faultKey{}, s.span)
+	}
+	after, err := i.Inject(ctx, s.c.method.dep.name, s.c.method.spec.Name)
 	if err != nil {
 		return v, err
 	}
@@ -113,7 +117,7 @@ func inject[T any](s *call, a *arm, do func(context.Context) (T, error)) (v T, e
 		err = after(err)
 	}
 	if err == nil {
-		v = injectResult(a.ctx, i, s.c.method.dep.name, s.c.method.spec.Name, v)
+		v = injectResult(ctx, i, s.c.method.dep.name, s.c.method.spec.Name, v)
 	}
 	return v, err
 }

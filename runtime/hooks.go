@@ -60,9 +60,10 @@ const (
 	EventLevel                         // the level forbids the client: Level
 	EventFallback                      // a fallback ended: Strategy, Duration, Err
 	EventHedge                         // an extra attempt starts: Attempt
+	EventFault                         // chaos put a fault into an attempt: Fault
 )
 
-var eventNames = [...]string{"", "attempt", "wait", "reject", "level", "fallback", "hedge"}
+var eventNames = [...]string{"", "attempt", "wait", "reject", "level", "fallback", "hedge", "fault"}
 
 // String returns the kind's name.
 func (k EventKind) String() string {
@@ -81,6 +82,7 @@ type Event struct {
 	Level    Level
 	Strategy Strategy
 	Err      error
+	Fault    string // the kind of an injected fault, as [ReportFault] was told
 }
 
 // Injector adds faults innermost, just before the client. It must be safe for
@@ -91,6 +93,52 @@ type Injector interface {
 	// and the client is not called. It may delay, block until ctx is done, or
 	// panic. after, when not nil, replaces the client's error once it returned.
 	Inject(ctx context.Context, dependency, method string) (after func(error) error, err error)
+}
+
+// StatusInjector is an [Injector] that tells what it does. Status, metrics and
+// the admin API then say so.
+type StatusInjector interface {
+	Injector
+	// InjectorStatus must be quick and safe for concurrent use.
+	InjectorStatus() InjectorStatus
+}
+
+// InjectorStatus is what an injector does.
+type InjectorStatus struct {
+	Enabled bool
+	Until   time.Time // when it ends by itself; zero unless enabled
+	Reason  string    // for which it was enabled; "" unless enabled
+	Faults  []FaultStatus
+}
+
+// FaultStatus is one fault that an injector may inject.
+type FaultStatus struct {
+	Kind       string
+	Dependency string // name or pattern; "" = all
+	Method     string // likewise
+	Injected   uint64 // calls that it hit
+}
+
+type faultKey struct{}
+
+// ReportFault tells the trace of a guarded call that a fault of some kind is
+// put into it. An [Injector] calls it with the context that it was given, before
+// it acts. Where nothing traces it does nothing.
+func ReportFault(ctx context.Context, kind string) {
+	if span, ok := ctx.Value(faultKey{}).(Span); ok {
+		span.Event(Event{Kind: EventFault, Fault: kind})
+	}
+}
+
+// injectorStatus returns what the system's injector says of itself, nil if
+// there is none or it says nothing.
+func (s *System) injectorStatus() *InjectorStatus {
+	i, ok := s.injector.(StatusInjector)
+	if !ok {
+		return nil
+	}
+	st := i.InjectorStatus()
+	return &st
 }
 
 // Entry is one deferred write.

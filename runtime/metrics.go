@@ -13,6 +13,7 @@ type Snapshot struct {
 	Transitions  [5][5]uint64      // [from-1][to-1]
 	Recovery     Histogram         // seconds from leaving Optimal until it is reached again
 	Dependencies []DependencyStats // sorted by name
+	Chaos        *InjectorStatus   // what injects faults; nil = nothing, or nothing that tells
 }
 
 // DependencyStats are the numbers of one dependency.
@@ -66,7 +67,7 @@ func (s *System) Metrics() Snapshot {
 	if !s.metered {
 		s.meter()
 	}
-	var snap Snapshot
+	snap := Snapshot{Chaos: s.injectorStatus()}
 	for _, d := range s.sorted() {
 		st := d.breaker.Status()
 		stats := DependencyStats{

@@ -89,6 +89,7 @@ type Status struct {
 	Started      bool
 	Closed       bool
 	Dependencies []DependencyStatus // sorted by name
+	Chaos        *InjectorStatus    // what injects faults; nil = nothing, or nothing that tells
 }
 
 // Ready reports whether the system serves: it is started, not closed, and not
@@ -151,7 +152,7 @@ func (s *System) Status() Status {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Status{Disabled: s.disabled(), Killed: s.killed, Started: s.started, Closed: s.closed}
+	st := Status{Disabled: s.disabled(), Killed: s.killed, Started: s.started, Closed: s.closed, Chaos: s.injectorStatus()}
 	now := mono.Now()
 	deps := s.sorted()
 	for _, d := range deps {

@@ -19,6 +19,7 @@ import (
 
 	resil "github.com/resilgo/resil/runtime"
 	"github.com/resilgo/resil/runtime/admin"
+	"github.com/resilgo/resil/runtime/chaos"
 )
 
 const token = "correct horse"
@@ -596,5 +597,35 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 	if len(changes) != 1000 || changes[999].Sequence < 9000 || changes[0].Sequence != changes[999].Sequence-999 {
 		t.Errorf("%d changes from %d to %d; want the last 1000", len(changes), changes[0].Sequence, changes[len(changes)-1].Sequence)
+	}
+}
+
+func TestFaultsInjectedOnPurposeAreShown(t *testing.T) {
+	faults, err := chaos.New(chaos.Config{Logger: slog.New(slog.DiscardHandler)}, chaos.Fault{Kind: chaos.Error, Dependency: "db"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys, err := resil.New(resil.Config{Logger: slog.New(slog.DiscardHandler)}, resil.WithInjector(faults))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHandler(t, sys, admin.Config{})
+	read := func() string {
+		_, body := do(t, h, request{method: http.MethodGet, path: "/api/status"})
+		return body
+	}
+	if got := read(); !strings.Contains(got, `"chaos":null`) {
+		t.Errorf("before: %s", got)
+	}
+	if err := faults.Enable(sys, time.Minute, "game day"); err != nil {
+		t.Fatal(err)
+	}
+	fail(t, sys, 2)
+	if got := read(); !strings.Contains(got, `"chaos":{"reason":"game day","until":"`) || !strings.Contains(got, `"injected":2}`) {
+		t.Errorf("meanwhile: %s", got)
+	}
+	faults.Disable("seen enough")
+	if got := read(); !strings.Contains(got, `"chaos":null`) {
+		t.Errorf("after: %s", got)
 	}
 }

@@ -40,6 +40,25 @@ type overall struct {
 	Expected *time.Time  `json:"expected"` // Optimal again, by the length of past outages; null if unknown
 	RetryAt  *time.Time  `json:"retryAt"`  // expected, else the next probe; null if unknown
 	Started  bool        `json:"started"`
+	Chaos    *chaos      `json:"chaos"` // faults injected on purpose; null while there are none
+}
+
+// chaos is fault injection under way.
+type chaos struct {
+	Reason   string    `json:"reason"`
+	Until    time.Time `json:"until"`
+	Injected uint64    `json:"injected"` // calls hit since the start
+}
+
+func asChaos(s *resil.InjectorStatus) *chaos {
+	if s == nil || !s.Enabled {
+		return nil
+	}
+	c := &chaos{Reason: s.Reason, Until: s.Until}
+	for _, f := range s.Faults {
+		c.Injected += f.Injected
+	}
+	return c
 }
 
 // update is one event of the stream: the system as a whole, and what changed of
@@ -154,7 +173,7 @@ func (h *handler) look(now time.Time, metrics resil.Snapshot, activity map[strin
 	}
 	v := &view{at: now, overall: overall{
 		Level: s.Level, Since: s.Since, Reason: s.Reason, Cause: s.Cause, Score: s.Score, Started: s.Started && !s.Closed,
-		Disabled: s.Disabled, Killed: asForced(s.Killed), Forced: asForced(s.Forced), Expected: asTime(s.Expected),
+		Disabled: s.Disabled, Killed: asForced(s.Killed), Forced: asForced(s.Forced), Expected: asTime(s.Expected), Chaos: asChaos(s.Chaos),
 	}}
 	if s.Level != resil.Optimal {
 		v.RetryAt = asTime(h.sys.RetryAt())

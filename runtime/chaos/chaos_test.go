@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -131,6 +132,53 @@ func TestEndsBelowTheFloor(t *testing.T) {
 			t.Errorf("Enable below the floor: %v", err)
 		}
 	})
+}
+
+// seen remembers the faults that spans are told about.
+type seen struct{ faults []string }
+
+func (s *seen) Start(ctx context.Context, _ resil.CallInfo) (context.Context, resil.Span) {
+	return ctx, s
+}
+func (s *seen) End(resil.Outcome, error) {}
+func (s *seen) Event(e resil.Event) {
+	if e.Kind == resil.EventFault {
+		s.faults = append(s.faults, e.Fault)
+	}
+}
+
+func TestStatusMetricsAndTracesTellOfFaults(t *testing.T) {
+	i, err := chaos.New(chaos.Config{Logger: quiet},
+		chaos.Fault{Kind: chaos.Truncate, Keep: 1}, chaos.Fault{Kind: chaos.Error, Dependency: "db", Method: "P*"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spans := &seen{}
+	sys, err := resil.New(resil.Config{Logger: quiet}, resil.WithInjector(i), resil.WithTracer(spans))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{sys, i}
+	_ = call(t.Context(), l, "db", "Put")
+	if c := sys.Status().Chaos; c == nil || c.Enabled || len(spans.faults) != 0 {
+		t.Errorf("before Enable: %+v, spans %q", c, spans.faults)
+	}
+	l.enable(t, time.Minute)
+	_ = call(t.Context(), l, "db", "Put")
+	_ = call(t.Context(), l, "db", "Get")
+	want := []resil.FaultStatus{{Kind: "truncate", Injected: 1}, {Kind: "error", Dependency: "db", Method: "P*", Injected: 1}}
+	for from, c := range map[string]*resil.InjectorStatus{"status": sys.Status().Chaos, "metrics": sys.Metrics().Chaos} {
+		if !c.Enabled || c.Reason != "test" || c.Until.IsZero() || !slices.Equal(c.Faults, want) {
+			t.Errorf("%s: %+v", from, c)
+		}
+	}
+	if !slices.Equal(spans.faults, []string{"error", "truncate"}) {
+		t.Errorf("spans were told of %q", spans.faults)
+	}
+	i.Disable("seen enough")
+	if c := sys.Status().Chaos; c.Enabled || c.Reason != "" {
+		t.Errorf("after the end: %+v", c)
+	}
 }
 
 func TestEnableRefuses(t *testing.T) {

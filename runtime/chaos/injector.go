@@ -20,7 +20,7 @@ type Config struct {
 	Logger *slog.Logger  // nil = slog.Default() at the time of logging
 }
 
-// Injector is a resil.Injector and resil.ResultInjector. It is safe for
+// Injector is a resil.Injector, resil.ResultInjector and resil.StatusInjector. It is safe for
 // concurrent use.
 type Injector struct {
 	cfg    Config
@@ -194,6 +194,16 @@ func (i *Injector) Status() Status {
 	return st
 }
 
+// InjectorStatus implements resil.StatusInjector.
+func (i *Injector) InjectorStatus() resil.InjectorStatus {
+	st := i.Status()
+	out := resil.InjectorStatus{Enabled: st.Enabled, Until: st.Until, Reason: st.Reason}
+	for _, f := range st.Faults {
+		out.Faults = append(out.Faults, resil.FaultStatus{Kind: f.Kind.String(), Dependency: f.Dependency, Method: f.Method, Injected: f.Injected})
+	}
+	return out
+}
+
 // Inject implements resil.Injector. Faults act in the order of their list;
 // the first that keeps the client from being called is the last.
 func (i *Injector) Inject(ctx context.Context, dependency, method string) (after func(error) error, err error) {
@@ -241,6 +251,7 @@ func (i *Injector) draw(ctx context.Context, r *run, n int, dependency, method s
 		return 0, false
 	}
 	f.injected.Add(1)
+	resil.ReportFault(ctx, f.Kind.String())
 	return mix(luck), true
 }
 

@@ -29,6 +29,8 @@ const (
 	DependencyUp     = "resil_dependency_up"
 	RecoverySeconds  = "resil_recovery_seconds"
 	OutboxDepth      = "resil_outbox_depth"
+	ChaosEnabled     = "resil_chaos_enabled"               // only with an injector
+	ChaosFaults      = "resil_chaos_faults_injected_total" // only with an injector
 	outcomeAnswered  = "answered"
 	outcomeFailed    = "failed"
 	labelDependency  = "dependency"
@@ -39,7 +41,7 @@ type collector struct {
 	sys *resil.System
 
 	breakerState, breakerOpened, calls, attempts, callDuration, fallbacks *prometheus.Desc
-	level, transitions, score, up, recovery, outbox                       *prometheus.Desc
+	level, transitions, score, up, recovery, outbox, chaos, faults        *prometheus.Desc
 }
 
 // New returns a collector of sys. It is safe for concurrent use; register it
@@ -63,6 +65,8 @@ func New(sys *resil.System) prometheus.Collector {
 		score:         desc(HealthScore, "Share of the dependencies' weight that is up, from 0 to 100."),
 		up:            desc(DependencyUp, "1 while the dependency is up, else 0.", labelDependency),
 		recovery:      desc(RecoverySeconds, "Time from leaving the optimal level until it was reached again, in seconds."),
+		chaos:         desc(ChaosEnabled, "1 while faults are injected on purpose, else 0."),
+		faults:        desc(ChaosFaults, "Calls that an injected fault hit, by the fault's kind and the names or patterns that it is for.", "kind", labelDependency, labelMethod),
 		outbox:        desc(OutboxDepth, "Deferred writes that wait for the dependency.", labelDependency),
 	}
 }
@@ -71,7 +75,7 @@ func New(sys *resil.System) prometheus.Collector {
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.breakerState, c.breakerOpened, c.calls, c.attempts, c.callDuration, c.fallbacks,
-		c.level, c.transitions, c.score, c.up, c.recovery, c.outbox,
+		c.level, c.transitions, c.score, c.up, c.recovery, c.outbox, c.chaos, c.faults,
 	} {
 		out <- d
 	}
@@ -96,6 +100,16 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	out <- histogram(c.recovery, s.Recovery)
+	if s.Chaos != nil {
+		gauge(c.chaos, bit(s.Chaos.Enabled))
+		injected := map[[3]string]uint64{} // two faults may be for the same calls
+		for _, f := range s.Chaos.Faults {
+			injected[[3]string{f.Kind, label(f.Dependency), label(f.Method)}] += f.Injected
+		}
+		for of, n := range injected {
+			counter(c.faults, n, of[:]...)
+		}
+	}
 	for _, d := range s.Dependencies {
 		name := label(d.Name)
 		for _, state := range []resil.BreakerState{resil.BreakerClosed, resil.BreakerOpen, resil.BreakerHalfOpen} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/chaos"
 	"github.com/resilgo/resil/runtime/metrics"
 )
 
@@ -158,4 +160,32 @@ func TestScrapingChangesNothing(t *testing.T) {
 		call(nil)
 		wantLines(t, scrape(t, collector), `resil_degradation_level 1`, `resil_recovery_seconds_count 1`)
 	})
+}
+
+func TestInjectedFaultsAreCounted(t *testing.T) {
+	faults, err := chaos.New(chaos.Config{Logger: slog.New(slog.DiscardHandler)},
+		chaos.Fault{Kind: chaos.Error, Dependency: "db"}, chaos.Fault{Kind: chaos.Truncate, Keep: 1}, chaos.Fault{Kind: chaos.Error, Dependency: "db", Share: 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys, err := resil.New(resil.Config{}, resil.WithInjector(faults))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := metrics.New(sys)
+	none := []string{`resil_chaos_faults_injected_total{dependency="db",kind="error",method=""} 0`, `resil_chaos_faults_injected_total{dependency="",kind="truncate",method=""} 0`}
+	wantLines(t, scrape(t, c), append(none, `resil_chaos_enabled 0`)...)
+	if err := faults.Enable(sys, time.Minute, "test"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = resil.Do(t.Context(), sys.Dependency("db"), func(context.Context) (int, error) { return 1, nil })
+	if !errors.Is(err, chaos.ErrInjected) {
+		t.Errorf("the call met no fault: %v", err)
+	}
+	wantLines(t, scrape(t, c), `resil_chaos_enabled 1`, `resil_chaos_faults_injected_total{dependency="db",kind="error",method=""} 1`)
+	faults.Disable("seen enough")
+	wantLines(t, scrape(t, c), `resil_chaos_enabled 0`)
+	if got := scrape(t, metrics.New(newSystem(t))); strings.Contains(got, "resil_chaos") {
+		t.Errorf("chaos without an injector:\n%s", got)
+	}
 }

@@ -42,9 +42,10 @@ const (
 	KeyFallback   = attribute.Key("resil.fallback.strategy")
 	KeyAttempt    = attribute.Key("resil.attempt") // from 1
 	KeyAttempts   = attribute.Key("resil.attempts")
-	KeyHedge      = attribute.Key("resil.hedge")    // of an attempt's span: it races the one before
-	KeyRelation   = attribute.Key("resil.relation") // of its link: "repeats" or "races"
-	KeyDuration   = attribute.Key("resil.duration") // seconds
+	KeyHedge      = attribute.Key("resil.hedge")      // of an attempt's span: it races the one before
+	KeyRelation   = attribute.Key("resil.relation")   // of its link: "repeats" or "races"
+	KeyDuration   = attribute.Key("resil.duration")   // seconds
+	KeyFault      = attribute.Key("resil.fault.kind") // of an injected fault
 	KeyErrorType  = attribute.Key("error.type")
 
 	eventPrefix = "resil."
@@ -212,6 +213,9 @@ func (r *recorded) Event(e resil.Event) {
 	}
 	if e.Strategy != 0 {
 		attributes = append(attributes, KeyFallback.String(e.Strategy.String()))
+	}
+	if e.Fault != "" {
+		attributes = append(attributes, KeyFault.String(e.Fault))
 	}
 	if e.Err != nil {
 		attributes = append(attributes, KeyErrorType.String(errorType(e.Err)))

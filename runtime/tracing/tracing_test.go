@@ -3,6 +3,7 @@ package tracing_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/chaos"
 	"github.com/resilgo/resil/runtime/tracing"
 )
 
@@ -282,5 +284,25 @@ func TestKindsOfDependenciesFollowTheConventions(t *testing.T) {
 				t.Errorf("%d attributes of the conventions in %v; want %d", conventional, got, len(tc.want))
 			}
 		})
+	}
+}
+
+func TestInjectedFaultsAreEvents(t *testing.T) {
+	faults, err := chaos.New(chaos.Config{Logger: slog.New(slog.DiscardHandler)}, chaos.Fault{Kind: chaos.Error})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := new(recorder)
+	sys := newSystem(t, tracing.New(r), resil.WithInjector(faults))
+	if err := faults.Enable(sys, time.Minute, "test"); err != nil {
+		t.Fatal(err)
+	}
+	defer faults.Disable("the test ends")
+	_, err = resil.Do(t.Context(), sys.Dependency("db"), func(context.Context) (int, error) { return 1, nil })
+	if !errors.Is(err, chaos.ErrInjected) || len(r.spans) != 1 {
+		t.Fatalf("%v, %d spans", err, len(r.spans))
+	}
+	if want := []string{"resil.fault", "resil.attempt"}; !slices.Equal(r.spans[0].events, want) {
+		t.Errorf("events %q, want %q", r.spans[0].events, want)
 	}
 }
