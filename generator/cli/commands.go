@@ -41,8 +41,8 @@ func subcommands() []sub {
 			"  -only NAME  only of these dependencies, separated by commas\n", (*command).experiments,
 		},
 		{
-			"tests", "[-check] [-n] [packages]", "a Go test file per package that proves each guard",
-			"  -check  write nothing; print a diff and every missing or stale file\n  -n      write nothing; print what would be written\n", (*command).tests,
+			"tests", "[-check] [-n] [-coverage] [packages]", "a Go test file per package that proves each guard",
+			"  -check  write nothing; print a diff and every missing or stale file\n  -n      write nothing; print what would be written\n  -coverage\n          also say how much of what is declared the tests exercise; exit 1 unless\n          it is all of it\n", (*command).tests,
 		},
 		{"suggest", "[packages]", "interfaces and directives to paste for calls that no guard covers", "", (*command).suggest},
 		{"help", "[VERB]", "what a directive means; without a verb, which there are", "", (*command).help},
@@ -154,6 +154,7 @@ func (c *command) explain(args []string) (int, error) {
 func (c *command) tests(args []string) (int, error) {
 	flags := c.flags("tests")
 	c.emitFlags(flags)
+	coverage := flags.Bool("coverage", false, "")
 	if code, done := c.parse(flags, args); done {
 		return code, nil
 	}
@@ -179,7 +180,18 @@ func (c *command) tests(args []string) (int, error) {
 			changes = append(changes, change)
 		}
 	}
-	return c.emit(changes, func() error { return emit.Apply(changes, c.ctx.Err) })
+	code, err := c.emit(changes, func() error { return emit.Apply(changes, c.ctx.Err) })
+	if !*coverage || err != nil || code == Trouble {
+		return code, err
+	}
+	for _, f := range files {
+		c.printf("%s: %s\n", c.rel(f.Path), f.Coverage)
+		for _, missing := range f.Coverage.Missing {
+			c.sayf("%s: %s", c.rel(f.Path), missing)
+			code = Invalid
+		}
+	}
+	return code, nil
 }
 
 func (c *command) help(args []string) (int, error) {

@@ -75,6 +75,7 @@ func TestGeneratedTestsFailOnBrokenPolicies(t *testing.T) {
 			{"Timeout: resil.Timeout{Attempt: 2 * time.Second", "Timeout: resil.Timeout{Attempt: 3 * time.Second", "Prices/Suggest/timeout"},
 			{"TTL: 10 * time.Minute", "TTL: 12 * time.Minute", "Prices/Suggest/stale"},
 			{"Strategy: resil.StrategyOutbox", "Strategy: resil.StrategyZero", "Items/Sell/failure"},
+			{"Strategy: resil.StrategyCall", "Strategy: resil.StrategyZero", "Prices/Suggest/then_call"},
 			{"Max: 20", "Max: 21", "Items/Count/bulkhead"},
 			{"Burst: 20", "Burst: 21", "Prices/Describe/policy"},
 			{"Total: 10 * time.Second", "Total: 20 * time.Second", "Prices/Suggest/policy"},
