@@ -78,6 +78,14 @@ scenarios: ## every outage on real servers; ARGS='-random=50 -seed=7' for random
 traces: ## a degraded request in a real Jaeger, which is built the first time
 	@go -C examples/retail test ./cmd/retail -count=1 -timeout 0 -run TestJaegerShowsADegradedRequest -v -jaeger
 
+.PHONY: pictures
+pictures: ## draw the recordings of scenarios, for docs/chaos.md
+	@go -C examples/retail run ./cmd/pictures
+
+.PHONY: load
+load: ## 1 000 users against the reference service with and without guards; rewrites the tables in docs/load.md
+	@go -C examples/retail run ./cmd/load $(ARGS)
+
 .PHONY: generate
 generate: ## rewrite generated code and docs
 	@$(each) go generate ./...

@@ -219,24 +219,24 @@ func (c *Crowd) MoveTo(base string) {
 func (c *Crowd) SetPatience(d time.Duration) { c.client.Timeout = d }
 
 // StockUp fills the shop and lets the first customer buy something, so that
-// there is a receipt to ask for.
+// there is a receipt to ask for. What was not confirmed it does again.
 func (c *Crowd) StockUp() error {
 	for n, name := range Names {
-		for _, step := range []struct {
-			path string
-			body map[string]any
-		}{
-			{"/items", map[string]any{"sku": SKU(n), "name": name, "description": name + ", plain and good.", "cost_cents": 250 + 175*n}},
-			{"/items/" + SKU(n) + "/stock", map[string]any{"quantity": c.config.Delivery}},
-		} {
-			var answer map[string]any
-			status, _, err := c.Send(http.MethodPost, step.path, http.Header{}, step.body, &answer)
-			if err == nil && status >= 300 {
-				err = fmt.Errorf("POST %s: %d, %v", step.path, status, answer["error"])
-			}
-			if err != nil {
-				return err
-			}
+		item := map[string]any{"sku": SKU(n), "name": name, "description": name + ", plain and good.", "cost_cents": 250 + 175*n}
+		err := c.insist("/items", item, func() bool {
+			status, _, err := c.Send(http.MethodGet, "/items/"+SKU(n), nil, nil, nil)
+			return err == nil && status == http.StatusOK
+		})
+		if err != nil {
+			return err
+		}
+		err = c.insist("/items/"+SKU(n)+"/stock", map[string]any{"quantity": c.config.Delivery}, func() bool {
+			var stock map[string]any
+			_, _, err := c.Send(http.MethodGet, "/items/"+SKU(n)+"/stock", nil, nil, &stock)
+			return err == nil && stock["on_hand"] == float64(c.config.Delivery)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	r := Request{Kind: kindOf("order")}
@@ -244,11 +244,33 @@ func (c *Crowd) StockUp() error {
 	r.Kind.make(c, &r)
 	c.mu.Unlock()
 	first := c.Visit(r)
+	for try := 1; !first.Order.Sold && try < tries; try++ { // it has its key
+		first = c.Visit(r)
+	}
 	c.Add(first)
 	if !first.Order.Sold {
 		return fmt.Errorf("the first order failed: %s", first.Note)
 	}
 	return nil
+}
+
+// tries bounds how often the staff tries to fill the shop.
+const tries = 5
+
+// insist posts until that is confirmed or found done.
+func (c *Crowd) insist(path string, body map[string]any, done func() bool) error {
+	for try := 1; ; try++ {
+		var answer map[string]any
+		status, _, err := c.Send(http.MethodPost, path, nil, body, &answer)
+		switch {
+		case err == nil && status < 300 || done():
+			return nil
+		case try == tries && err != nil:
+			return err
+		case try == tries:
+			return fmt.Errorf("POST %s: %d, %v", path, status, answer["error"])
+		}
+	}
 }
 
 func kindOf(name string) Kind {

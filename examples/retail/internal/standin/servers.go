@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -50,6 +51,22 @@ func S3(path, bucket string) (*Server, error) {
 func OpenAI(model string) (*Server, error) {
 	s := &Server{Switch: newSwitch()}
 	return s, s.serve(openAIStub(model), "/v1")
+}
+
+// Front puts a switch between clients and the real server at a URL, which the
+// result's URL takes the place of.
+func Front(server string) (*Server, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Switch: newSwitch()}
+	if err := s.front("", u.Host, ""); err != nil {
+		return nil, err
+	}
+	u.Host = s.URL
+	s.URL = u.String()
+	return s, nil
 }
 
 // serve starts an HTTP server behind s's switch.
