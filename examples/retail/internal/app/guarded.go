@@ -14,17 +14,17 @@ import (
 	resil "github.com/resilgo/resil/runtime"
 )
 
-// guard wraps the clients in their guards. What is remembered is remembered
-// through the cache's guard, and stands in for the database.
-func guard(sys *resil.System, raw Clients) (*inventory.Memory, Clients) {
-	guarded := Clients{
-		Cache:     cache.NewGuardedCache(sys, raw.Cache),
+// guard wraps the clients in their guards and gives them to the shop. What is
+// remembered is remembered through the cache's guard, and stands in for the
+// database.
+func guard(sys *resil.System, raw Clients) *inventory.Service {
+	memory := inventory.NewMemory(cache.NewGuardedCache(sys, raw.Cache))
+	return &inventory.Service{
+		Store:     store.NewGuardedStore(sys, raw.Store, memory),
+		Memory:    memory,
 		Archive:   archive.NewGuardedArchive(sys, raw.Archive),
 		Assistant: assistant.NewGuardedAssistant(sys, raw.Assistant),
 	}
-	memory := inventory.NewMemory(guarded.Cache)
-	guarded.Store = store.NewGuardedStore(sys, raw.Store, memory)
-	return memory, guarded
 }
 
 func handler(shop *inventory.Service, sys *resil.System) http.Handler { return api.New(shop, sys) }

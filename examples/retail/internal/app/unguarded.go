@@ -12,8 +12,8 @@ import (
 
 // guard leaves the clients as they are: this is the service that load tests
 // compare the guarded one with. Nobody else wants it.
-func guard(_ *resil.System, raw Clients) (*inventory.Memory, Clients) {
-	return inventory.NewMemory(raw.Cache), raw
+func guard(_ *resil.System, raw Clients) *inventory.Service {
+	return &inventory.Service{Store: raw.Store, Memory: inventory.NewMemory(raw.Cache), Archive: raw.Archive, Assistant: raw.Assistant}
 }
 
 func handler(shop *inventory.Service, sys *resil.System) http.Handler {

@@ -22,17 +22,12 @@ type Clients struct {
 // Wire wraps the clients in their guards and builds the shop on them. From here
 // on nobody sees a raw client.
 func Wire(sys *resil.System, raw Clients) *inventory.Service {
-	memory, guarded := guard(sys, raw)
 	cacheTTL := sys.Knob("cache_ttl", [5]float64{3600, 1800, 900, 300, 60}) // seconds
 	batch := sys.Knob("batch", [5]float64{1, .8, .5, .25, .1})              // of fullBatch
-	return &inventory.Service{
-		Store:     guarded.Store,
-		Memory:    memory,
-		Archive:   guarded.Archive,
-		Assistant: guarded.Assistant,
-		FreshFor:  func() time.Duration { return time.Duration(cacheTTL.Value()) * time.Second },
-		Batch:     func() int { return int(batch.Value() * fullBatch) },
-	}
+	shop := guard(sys, raw)
+	shop.FreshFor = func() time.Duration { return time.Duration(cacheTTL.Value()) * time.Second }
+	shop.Batch = func() int { return int(batch.Value() * fullBatch) }
+	return shop
 }
 
 // fullBatch is how many rows an export reads at once on a good day.

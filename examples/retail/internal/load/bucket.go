@@ -4,6 +4,7 @@ package load
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -23,6 +24,8 @@ func makeBucket(ctx context.Context, endpoint string) error {
 		BaseEndpoint: aws.String(endpoint), Region: region, UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(servers.S3AccessKey, servers.S3SecretKey, ""),
 	})
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	//resil:guarded setting up a measurement: without a bucket there is none
 	_, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)})
 	return err

@@ -419,6 +419,8 @@ func (b *bench) start(ctx context.Context, guarded bool) (*service, error) {
 var errNotOpen = errors.New("the service did not open")
 
 func status(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/healthz", http.NoBody)
 	if err != nil {
 		return err
