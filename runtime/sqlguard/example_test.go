@@ -36,3 +36,20 @@ func ExampleNew() {
 	// <nil> 1
 	// true
 }
+
+func ExampleOpen() {
+	sql.Register("example", &fake{}) // pgx, mysql and the like do so when they are imported
+	sys, err := resil.New(resil.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	db, err := sqlguard.Open(sys, "example", "", sqlguard.Config{Dependency: "db", Criticality: resil.Critical})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer db.Close() //nolint:errcheck // an example's database
+	fmt.Println(db.PingContext(context.Background()))
+	// Output: <nil>
+}
