@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 
 	"github.com/resilgo/resil/analyzer/directive"
 	"github.com/resilgo/resil/analyzer/internal/config"
@@ -37,6 +40,7 @@ func (c *command) vetUnit(filename string) (code int, err error) {
 	if unit.Foreign() {
 		return exitClean, unit.Skip()
 	}
+	collectLate()
 	eng, err := c.unitEngine(unit)
 	if err != nil {
 		return 0, err
@@ -68,6 +72,22 @@ func (c *command) vetUnit(filename string) (code int, err error) {
 		code = exitTrouble
 	}
 	return code, err
+}
+
+// collectLate keeps the garbage collector quiet until there is garbage to speak
+// of: most units are over before, and the go command runs one process for each.
+func collectLate() {
+	const quiet, percent = 80 << 20, 200
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(quiet)
+	// The first collection, when the limit is reached, finds this unused.
+	runtime.AddCleanup(new([16]byte), func(struct{}) {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(math.MaxInt64)
+	}, struct{}{})
 }
 
 // unitEngine reads the configuration of the module that holds the package. The

@@ -244,13 +244,13 @@ func (b *bench) others(cold func(string) func() ([]string, []string, error), fre
 		prepare   func(bin string) func() ([]string, []string, error)
 	}{
 		{"noctx in go vet", "github.com/sonatard/noctx/cmd/noctx@v0.5.1", cold},
-		{"bodyclose in go vet", "github.com/timakin/bodyclose@v0.0.0-20260129054331-857993a2939c", cold},
+		{"bodyclose in go vet", "github.com/timakin/bodyclose@v0.0.0-20260723120731-857993a2939c", cold},
 		{"staticcheck", "honnef.co/go/tools/cmd/staticcheck@v0.8.2", func(bin string) func() ([]string, []string, error) {
 			return func() ([]string, []string, error) {
 				return []string{bin, "./..."}, []string{"STATICCHECK_CACHE=" + fresh("staticcheck")}, nil
 			}
 		}},
-		{"capslock", "github.com/google/capslock/cmd/capslock@latest", func(bin string) func() ([]string, []string, error) {
+		{"capslock", "github.com/google/capslock/cmd/capslock@v0.2.7", func(bin string) func() ([]string, []string, error) {
 			return func() ([]string, []string, error) { return []string{bin, "-packages=./..."}, nil, nil }
 		}},
 		{"nilaway", "go.uber.org/nilaway/cmd/nilaway@latest", func(bin string) func() ([]string, []string, error) {
