@@ -102,6 +102,10 @@ accuracy: ## run resilvet on public services and compare with what people say of
 fuzz: ## fuzz every target for FUZZTIME
 	@tools/fuzz $(FUZZTIME)
 
+.PHONY: corpus
+corpus: ## guard the exported interfaces of the standard library and of popular clients, build and vet the result
+	@for set in all modules corpus; do RESIL_STD=$$set go test ./generator -run TestStandardLibrary -count=1 -timeout 60m -v; done
+
 .PHONY: vulns
 vulns: ## known vulnerabilities in what we use; needs the vulnerability database, gates nothing
 	@govulncheck=$$(tools/tool govulncheck); $(each) "$$govulncheck" ./...

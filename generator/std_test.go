@@ -21,7 +21,7 @@ import (
 
 // daily are the packages whose interfaces are tried every time; RESIL_STD=all
 // tries the whole standard library, RESIL_STD=modules all modules that this
-// one requires.
+// one requires, RESIL_STD=corpus the clients in testdata/corpus.txt.
 var daily = []string{
 	"context", "crypto", "database/sql/driver", "encoding/json", "fmt", "go/types", "hash",
 	"io", "io/fs", "net", "net/http", "net/http/httptrace", "os", "reflect", "sort", "testing",
@@ -32,15 +32,17 @@ var daily = []string{
 // What cannot be guarded is refused for one of the reasons that the contract
 // knows.
 func TestStandardLibrary(t *testing.T) {
-	args := daily
+	dir := newModule(t, "example.com/std")
+	args, from := daily, dir
 	switch os.Getenv("RESIL_STD") {
 	case "all":
 		args = []string{"std"}
 	case "modules":
-		args = []string{"-deps", "../..."}
+		args, from = []string{"-deps", "../..."}, "."
+	case "corpus":
+		args = requireCorpus(t, dir)
 	}
-	pkgs := listed(t, args...)
-	dir := newModule(t, "example.com/std")
+	pkgs := listed(t, from, args...)
 	var guards []guardedInterface
 	for _, path := range slices.Sorted(maps.Keys(pkgs)) {
 		guards = append(guards, exportedInterfaces(t, path, pkgs[path])...)
@@ -52,10 +54,13 @@ func TestStandardLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := make(map[string]bool)
+	reasons := make(map[string]int)
 	for _, p := range res.Problems {
-		if !refusal.MatchString(p.Text) {
+		reason := refusal.FindString(p.Text)
+		if reason == "" {
 			t.Errorf("%s: %s", p.Pos, p.Text)
 		}
+		reasons[reason]++
 		refused[fmt.Sprintf("%s:%d", p.Pos.Filename, p.Pos.Line)] = true
 	}
 	guards = slices.DeleteFunc(guards, func(g guardedInterface) bool {
@@ -69,7 +74,11 @@ func TestStandardLibrary(t *testing.T) {
 	if err := res.Write(t.Context().Err); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d interfaces of %d packages, %d refused", len(guards), len(pkgs), len(refused))
+	methods := 0
+	for _, f := range res.Files {
+		methods += len(method.FindAll(f.Content, -1))
+	}
+	t.Logf("%d packages: %d interfaces with %d methods guarded, %d refused: %v", len(pkgs), len(guards), methods, len(refused), reasons)
 	for _, args := range [][]string{{"build", "./..."}, {"vet", "./..."}} {
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = dir
@@ -79,11 +88,35 @@ func TestStandardLibrary(t *testing.T) {
 	}
 }
 
-// listed returns the folders of the packages that the go command lists, by import
-// path, but for internal ones, commands and our own.
-func listed(t *testing.T, args ...string) map[string]string {
+// method matches the methods of decorators.
+var method = regexp.MustCompile(`(?m)^func \(\w+ \*Guarded`)
+
+// requireCorpus adds the modules of testdata/corpus.txt to the module in dir
+// and returns patterns for their packages.
+func requireCorpus(t *testing.T, dir string) []string {
+	t.Helper()
+	get := []string{"get"}
+	patterns := []string{"-e"}
+	for line := range strings.Lines(read(t, filepath.Join("testdata", "corpus.txt"))) {
+		if path, version, ok := strings.Cut(strings.TrimSpace(line), " "); ok && path != "#" {
+			get = append(get, path+"@"+version)
+			patterns = append(patterns, path+"/...")
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "go", get...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return patterns
+}
+
+// listed returns the folders of the packages that the go command lists in dir,
+// by import path, but for internal ones, commands and our own.
+func listed(t *testing.T, dir string, args ...string) map[string]string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", `{{if ne .Name "main"}}{{.ImportPath}} {{.Dir}}{{end}}`}, args...)...)
+	cmd.Dir = dir
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)

@@ -182,6 +182,34 @@ func TestKilledRunLeavesWholeFilesAndTheNextHeals(t *testing.T) {
 	equal(t, "after the kills", generated(t, dir), want)
 }
 
+// TestAnotherBuildRemembersNothing holds that what one build of the command
+// remembers means nothing to another.
+func TestAnotherBuildRemembersNothing(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "resilgen")
+	content := read(t, script.Command("resilgen"))
+	dir := module(t, t.TempDir(), 1)
+	cache := t.TempDir()
+	records := func() int {
+		t.Helper()
+		mustRun(t, execution(t.Context(), bin, dir, "RESILGEN_CACHE="+cache))
+		entries, err := os.ReadDir(cache)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	for build, want := range []int{1, 2} {
+		if err := os.WriteFile(bin, []byte(content+strings.Repeat("x", build)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if got := records(); got != want {
+				t.Errorf("build %d: %d records, want %d", build, got, want)
+			}
+		}
+	}
+}
+
 // TestClosedOutputIsAnError holds that a report that nobody can read is not
 // reported as done.
 func TestClosedOutputIsAnError(t *testing.T) {

@@ -1,6 +1,8 @@
 package load
 
 import (
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,4 +49,16 @@ func readFolder(dir string, only map[string]bool) (*Folder, error) {
 		}
 	}
 	return f, nil
+}
+
+// packageName returns the name that the annotated files give to their package,
+// "" if there is none.
+func (f *Folder) packageName() string {
+	for _, name := range sortedKeys(f.annotated) {
+		syntax, err := parser.ParseFile(token.NewFileSet(), name, f.annotated[name], parser.PackageClauseOnly)
+		if err == nil {
+			return strings.TrimSuffix(syntax.Name.Name, "_test")
+		}
+	}
+	return ""
 }

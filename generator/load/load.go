@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"go/token"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"golang.org/x/tools/go/packages"
 
 	"github.com/resilgo/resil/generator/directive"
+	"github.com/resilgo/resil/generator/internal/tree"
+	"github.com/resilgo/resil/generator/output"
 )
 
 // Runtime is the import path of the package that generated code calls.
@@ -49,9 +52,19 @@ func Load(opts Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	dirs, err := l.walk()
+	if err != nil || len(l.res.Problems) > 0 {
+		return l.res, err // the go command would open a pipe and wait
+	}
 	roots, err := l.list(config{}, patterns)
 	if err != nil {
 		return nil, err
+	}
+	if left := leftOut(dirs, roots); len(left) > 0 {
+		patterns = append(patterns, left...)
+		if roots, err = l.list(config{}, patterns); err != nil {
+			return nil, err
+		}
 	}
 	if err := l.scan(roots, only); err != nil {
 		return nil, err
@@ -119,6 +132,76 @@ func split(opts Options) (patterns []string, only map[string]bool, err error) {
 	return patterns, only, nil
 }
 
+// walk returns the folders that patterns with ... cover, with the names of
+// their Go files, and reports files that cannot be read as source.
+func (l *loader) walk() (map[string][]string, error) {
+	dirs := make(map[string][]string)
+	dir, err := filepath.Abs(l.opts.Dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range tree.Roots(dir, l.opts.Patterns) {
+		err := root.Walk(func(dir string, files []fs.DirEntry) {
+			for _, f := range files {
+				name := filepath.Join(dir, f.Name())
+				if irregular(name, f.Type()) {
+					l.problem(token.Position{Filename: name}, "is no ordinary file; remove it")
+				}
+				if root.Deep {
+					dirs[dir] = append(dirs[dir], name)
+				}
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return dirs, nil
+}
+
+// irregular reports whether a file, perhaps behind a symbolic link, is neither
+// an ordinary one nor a folder. What the link means may not exist: the go
+// command says so.
+func irregular(name string, mode fs.FileMode) bool {
+	if mode&fs.ModeSymlink != 0 {
+		info, err := os.Stat(name)
+		if err != nil {
+			return false
+		}
+		mode = info.Mode()
+	}
+	return !mode.IsRegular() && !mode.IsDir()
+}
+
+// leftOut returns the folders with directives that the go command passed over
+// because none of their files is built on this system: it lists them only if
+// they are named.
+func leftOut(dirs map[string][]string, roots []*packages.Package) []string {
+	for _, p := range roots {
+		delete(dirs, p.Dir)
+	}
+	var list []string
+	for _, dir := range sortedKeys(dirs) {
+		for _, name := range dirs[dir] {
+			content, err := os.ReadFile(name)
+			if err == nil && annotated(content) && !output.Generated(content) && !ignored(filepath.Base(name), content) {
+				list = append(list, dir)
+				break
+			}
+		}
+	}
+	return list
+}
+
+// ignored reports whether no package contains a file, whatever the system.
+func ignored(name string, content []byte) bool {
+	if strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
+		return true
+	}
+	conf, err := configFor(name, content)
+	return err == nil && conf.never
+}
+
 const listMode = packages.NeedName | packages.NeedFiles | packages.NeedImports |
 	packages.NeedDeps | packages.NeedModule | packages.NeedForTest
 
@@ -146,11 +229,12 @@ func (l *loader) list(conf config, patterns []string) ([]*packages.Package, erro
 	return roots, nil
 }
 
-// goCommandError returns the go command's own words, once.
+// goCommandError returns the go command's own words, once; if it said nothing,
+// what kept it from running.
 func goCommandError(err error) error {
-	msg := err.Error()
-	if _, stderr, ok := strings.Cut(msg, "stderr: "); ok && strings.TrimSpace(stderr) != "" {
-		msg = stderr
+	msg := strings.TrimPrefix(err.Error(), "err: ")
+	if cause, stderr, ok := strings.Cut(msg, ": stderr:"); ok {
+		msg = cmp.Or(strings.TrimSpace(stderr), cause)
 	}
 	return errors.New(strings.TrimSpace(msg))
 }
@@ -216,7 +300,8 @@ func (l *loader) staleOutput(roots []*packages.Package) bool {
 		return true
 	}, nil)
 	for file := range l.overlay {
-		l.overlay[file] = []byte("package " + cmp.Or(names[filepath.Dir(file)], "p") + "\n")
+		dir := filepath.Dir(file)
+		l.overlay[file] = []byte("package " + cmp.Or(names[dir], l.folders[dir].packageName(), "p") + "\n")
 	}
 	if !broken {
 		l.overlay = nil

@@ -142,6 +142,11 @@ func newSource(p *packages.Package) *source {
 	return &source{pkg: p, index: make(map[string][]declaration), methods: make(map[string][]declaration)}
 }
 
+// mixed reports whether the files belong to different packages.
+func (s *source) mixed() bool {
+	return slices.ContainsFunc(s.files, func(f *sourceFile) bool { return f.syntax.Name.Name != s.files[0].syntax.Name.Name })
+}
+
 // add indexes a file.
 func (s *source) add(syntax *ast.File) {
 	f := &sourceFile{syntax: syntax, imports: make(map[string]*importSpec), keep: make(map[ast.Node]bool)}

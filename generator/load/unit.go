@@ -210,7 +210,7 @@ func (l *loader) unit(u *universe, p *packages.Package, targets []string) *Unit 
 	for _, path := range sortedKeys(p.Imports) {
 		l.listErrors(p.Imports[path])
 	}
-	if len(s.syntax) > 0 {
+	if len(s.syntax) > 0 || len(p.Errors) > 0 && s.mixed() {
 		return nil
 	}
 	unit := &Unit{Path: p.PkgPath, Folder: l.folders[filepath.Dir(targets[0])], Broken: len(p.Errors) > 0, Sources: u.changeable(p), universe: u, source: s}

@@ -23,6 +23,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/resilgo/resil/generator/internal/tree"
 )
 
 // Manifest is what one command line in one place and environment depends on.
@@ -66,13 +68,13 @@ func Open(dir string, env, patterns []string) *Manifest {
 		return m
 	}
 	key, err := identity(dir, env, patterns)
-	if err != nil {
+	if err != nil || elsewhere(env) {
 		return m
 	}
 	if m.now, err = look(m.roots); err != nil {
 		return m
 	}
-	if m.mods, err = look(above(dir)); err != nil {
+	if m.mods, err = modules(dir); err != nil {
 		return m
 	}
 	m.path = filepath.Join(cache, key+".json")
@@ -248,26 +250,11 @@ func replace(path string, content []byte) error {
 // folders returns the folders that patterns name, nil if one of them is not a
 // relative path.
 func folders(dir string, patterns []string) []folder {
-	if len(patterns) == 0 {
-		patterns = []string{"."}
-	}
 	var list []folder
-	for _, p := range patterns {
-		if p != "." && !strings.HasPrefix(p, "./") || strings.HasSuffix(p, ".go") {
-			return nil
-		}
-		path, deep := strings.CutSuffix(p, "/...")
-		if strings.Contains(path, "...") {
-			return nil
-		}
-		list = append(list, folder{Path: filepath.Join(dir, filepath.FromSlash(path)), Deep: deep})
+	for _, r := range tree.Roots(dir, patterns) {
+		list = append(list, folder{Path: r.Path, Deep: r.Deep})
 	}
 	return list
-}
-
-// skipped reports whether ... passes over folders of that name.
-func skipped(name string) bool {
-	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" || name == "vendor"
 }
 
 // above returns the folders from dir upwards, whose module files matter.
@@ -281,6 +268,62 @@ func above(dir string) []folder {
 		}
 		dir = parent
 	}
+}
+
+// modules hashes the module files above dir and those of the local modules that
+// they replace others by or use in a workspace.
+func modules(dir string) (snapshot, error) {
+	s := make(snapshot)
+	seen := make(map[string]bool)
+	for list := above(dir); len(list) > 0; list = list[1:] {
+		f := list[0]
+		if seen[f.Path] {
+			continue
+		}
+		seen[f.Path] = true
+		if err := s.add(f); err != nil {
+			return nil, err
+		}
+		for _, name := range []string{"go.mod", "go.work"} {
+			content, err := os.ReadFile(filepath.Join(f.Path, name))
+			if err != nil {
+				continue // it is not there, or add has said so
+			}
+			for _, local := range locals(f.Path, content) {
+				list = append(list, folder{Path: local, Modules: true})
+			}
+		}
+	}
+	return s, nil
+}
+
+// locals returns everything in a module file that looks like a local path.
+// What is none does no harm.
+func locals(dir string, content []byte) []string {
+	var list []string
+	for _, word := range strings.FieldsFunc(string(content), func(r rune) bool { return strings.ContainsRune(" \t\r\n()\"`", r) }) {
+		switch {
+		case filepath.IsAbs(word):
+			list = append(list, filepath.Clean(word))
+		case word == "." || word == ".." || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "../"):
+			list = append(list, filepath.Join(dir, word))
+		}
+	}
+	return list
+}
+
+// elsewhere reports whether the environment makes the go command take modules
+// or sources from places that we do not look at.
+func elsewhere(env []string) bool {
+	if driver := lookup(env, "GOPACKAGESDRIVER"); driver != "" && driver != "off" {
+		return true
+	}
+	flags := lookup(env, "GOFLAGS")
+	if settings := goSettings(env); settings != "" {
+		content, _ := os.ReadFile(settings) // identity has read it, or there is none
+		flags += string(content)
+	}
+	return strings.Contains(flags, "-modfile") || strings.Contains(flags, "-overlay")
 }
 
 // matters reports whether a file of the folder can alter what is generated.
@@ -315,11 +358,10 @@ func (s snapshot) add(f folder) error {
 		path := filepath.Join(f.Path, e.Name())
 		switch {
 		case e.IsDir():
-			if !f.Deep || skipped(e.Name()) {
-				continue
+			if f.Deep && tree.Module(path) {
+				s[filepath.Join(path, "go.mod")] = "another module"
 			}
-			if mod := filepath.Join(path, "go.mod"); exists(mod) {
-				s[mod] = "another module"
+			if !f.Deep || !tree.Below(path) {
 				continue
 			}
 			if err := s.add(folder{Path: path, Deep: true}); err != nil {
@@ -332,11 +374,6 @@ func (s snapshot) add(f folder) error {
 		}
 	}
 	return nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 func (s snapshot) addFile(path string) error {

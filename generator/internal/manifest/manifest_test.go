@@ -47,6 +47,11 @@ func TestRecallNoticesEveryChange(t *testing.T) {
 		{name: "go.sum", change: func(t *testing.T, root string) { write(t, root, "mod/go.sum", "sum") }},
 		{name: "a workspace above", change: func(t *testing.T, root string) { write(t, root, "go.work", "go 1.26") }},
 		{name: "a vendored module", change: func(t *testing.T, root string) { write(t, root, "mod/vendor/modules.txt", "# m") }},
+		{name: "a module that is replaced", change: func(t *testing.T, root string) { write(t, root, "replaced/go.mod", "module r\n\ngo 1.26") }},
+		{name: "a module of the workspace", change: func(t *testing.T, root string) { write(t, root, "used/go.mod", "module u\n\ngo 1.26") }},
+		{name: "a module that one of the workspace replaces", change: func(t *testing.T, root string) { write(t, root, "usedtoo/go.mod", "module v\n\ngo 1.26") }},
+		{name: "an overlay", change: func(*testing.T, string) {}, env: "GOFLAGS=-overlay=o.json"},
+		{name: "another module file", change: func(*testing.T, string) {}, env: "GOFLAGS=-modfile=other.mod"},
 		{name: "a package outside", change: func(t *testing.T, root string) { write(t, root, "other/o.go", "package other // changed") }},
 		{name: "a new file in a package outside", change: func(t *testing.T, root string) { write(t, root, "other/p.go", "package other") }},
 		{name: "the environment", change: func(*testing.T, string) {}, env: "GOFLAGS=-tags=x"},
@@ -56,7 +61,11 @@ func TestRecallNoticesEveryChange(t *testing.T) {
 			t.Setenv("RESILGEN_CACHE", t.TempDir())
 			root := t.TempDir()
 			dir := filepath.Join(root, "mod")
-			write(t, dir, "go.mod", "module x")
+			write(t, dir, "go.mod", "module x\n\nreplace r => ../replaced // local\n")
+			write(t, root, "go.work", "go 1.26\n\nuse (\n\t./mod\n\t./used\n)\n")
+			write(t, root, "replaced/go.mod", "module r")
+			write(t, root, "used/go.mod", "module u\n\nreplace v => ../usedtoo\n")
+			write(t, root, "usedtoo/go.mod", "module v")
 			write(t, dir, "shop/a.go", "package shop")
 			write(t, dir, "nested/go.mod", "module nested")
 			write(t, root, "other/o.go", "package other")
@@ -120,6 +129,23 @@ func TestNothingIsRemembered(t *testing.T) {
 			Open(dir, os.Environ(), test.patterns).Save(nil, nil, value(1))
 			var got int
 			if Open(dir, os.Environ(), test.patterns).Recall(&got) != nil {
+				t.Error("recalled")
+			}
+		})
+	}
+}
+
+// TestIndirectSourcesAreNeverRemembered holds that nothing is recalled where
+// the go command reads files that nobody hashes.
+func TestIndirectSourcesAreNeverRemembered(t *testing.T) {
+	for _, setting := range []string{"GOFLAGS=-mod=mod -overlay=o.json", "GOFLAGS=-modfile=o.mod", "GOPACKAGESDRIVER=bazel"} {
+		t.Run(setting, func(t *testing.T) {
+			t.Setenv("RESILGEN_CACHE", t.TempDir())
+			dir := t.TempDir()
+			env := append(os.Environ(), setting)
+			Open(dir, env, nil).Save(nil, nil, value(1))
+			var got int
+			if Open(dir, env, nil).Recall(&got) != nil {
 				t.Error("recalled")
 			}
 		})

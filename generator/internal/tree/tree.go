@@ -1,0 +1,89 @@
+// Package tree finds the folders that patterns of the command line stand for,
+// as the go command does, without asking it.
+package tree
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Root is a folder that a pattern names.
+type Root struct {
+	Path string
+	Deep bool // with what is below it
+}
+
+// Roots returns the folders that patterns name, nil if one of them is not a
+// relative path.
+func Roots(dir string, patterns []string) []Root {
+	if len(patterns) == 0 {
+		patterns = []string{"."}
+	}
+	var list []Root
+	for _, p := range patterns {
+		if p != "." && !strings.HasPrefix(p, "./") || strings.HasSuffix(p, ".go") {
+			return nil
+		}
+		path, deep := strings.CutSuffix(p, "/...")
+		if strings.Contains(path, "...") {
+			return nil
+		}
+		list = append(list, Root{Path: filepath.Join(dir, filepath.FromSlash(path)), Deep: deep})
+	}
+	return list
+}
+
+// Below reports whether a pattern with ... goes into the folder at path: not
+// into hidden folders, test data, vendored packages, other modules and folders
+// whose names cannot be part of an import path.
+func Below(path string) bool {
+	name := filepath.Base(path)
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" || name == "vendor" {
+		return false
+	}
+	return !strings.ContainsFunc(name, illegal) && !Module(path)
+}
+
+// illegal reports whether an import path cannot hold r.
+func illegal(r rune) bool {
+	return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && !strings.ContainsRune("-._~+", r)
+}
+
+// Module reports whether the folder at path is the root of a module.
+func Module(path string) bool {
+	_, err := os.Stat(filepath.Join(path, "go.mod"))
+	return err == nil
+}
+
+// Walk calls visit for the folder and, of a deep one, for those below it, with
+// their Go files. A folder that does not exist is none.
+func (r Root) Walk(visit func(dir string, files []fs.DirEntry)) error {
+	entries, err := os.ReadDir(r.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var files []fs.DirEntry
+	for _, e := range entries {
+		path := filepath.Join(r.Path, e.Name())
+		switch {
+		case e.IsDir():
+			if r.Deep && Below(path) {
+				if err := (Root{Path: path, Deep: true}).Walk(visit); err != nil {
+					return err
+				}
+			}
+		case strings.HasSuffix(path, ".go"):
+			files = append(files, e)
+		}
+	}
+	if len(files) > 0 {
+		visit(r.Path, files)
+	}
+	return nil
+}
