@@ -98,6 +98,10 @@ bench: ## measure against peers and rewrite the table in docs/benchmarks.md
 accuracy: ## run resilvet on public services and compare with what people say of them
 	@go -C benchmarks run ./cmd/accuracy -check $(ARGS)
 
+.PHONY: bench-gen
+bench-gen: ## measure generating against peers and rewrite its table in docs/benchmarks.md
+	@go -C benchmarks run ./cmd/gen $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## fuzz every target for FUZZTIME
 	@tools/fuzz $(FUZZTIME)

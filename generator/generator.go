@@ -314,12 +314,31 @@ func (g *generation) render(u *load.Unit, pkg *model.Package) ([]File, error) {
 		generated[path] = content
 		files = append(files, File{Path: path, Source: f.Name, Content: content})
 	}
-	if len(generated) > 0 {
-		for _, e := range u.Verify(generated) {
-			g.unverified(pkg, generated, e)
-		}
+	if len(generated) == 0 {
+		return nil, nil
+	}
+	wrong := u.Verify(generated)
+	if names := shadowed(u.Types); len(wrong) > 0 && names != "" {
+		g.problem(g.position(pkg.Files[0].Interfaces[0].Guard.Pos), fmt.Sprintf(
+			"package %s declares %s, which generated code needs as the language has it; rename it, or guard the interface in another package", pkg.Name, names))
+		return files, nil
+	}
+	for _, e := range wrong {
+		g.unverified(pkg, generated, e)
 	}
 	return files, nil
+}
+
+// shadowed names the predeclared identifiers that a package declares anew and
+// that generated code may use, "" for none.
+func shadowed(pkg *types.Package) string {
+	var names []string
+	for _, name := range []string{"any", "bool", "byte", "error", "int", "nil", "string", "true"} {
+		if pkg.Scope().Lookup(name) != nil {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // unverified reports, at its guard, a decorator that does not compile.

@@ -1,7 +1,8 @@
-// Command gen measures resilgen on synthetic repositories, beside mockery if
-// that is on the PATH, and writes the table of docs/benchmarks.md.
+// Command gen measures resilgen on synthetic repositories, beside generators of
+// mocks at the versions that tools/generators pins, and writes the table of
+// docs/benchmarks.md.
 //
-//	gen [-check] [-n] [-rounds N]
+//	gen [-check] [-n] [-rounds N] [-peers=false]
 //
 // Each round starts from a repository without generated files and an empty
 // build cache. CPU seconds are those of the whole process tree; they hold where
@@ -47,36 +48,49 @@ const interfaces, methods = 5, 10
 func main() {
 	check := flag.Bool("check", false, "fail when a goal is missed")
 	dry := flag.Bool("n", false, "print the table, leave "+document+" alone")
-	rounds := flag.Int("rounds", 3, "rounds, of which the median counts")
+	rounds := flag.Int("rounds", 3, "rounds, of which the median counts; peers get one")
+	peers := flag.Bool("peers", true, "measure peers, which takes ten minutes of processor time")
 	flag.Parse()
-	if err := bench(*rounds, *check, *dry, os.Stdout); err != nil {
+	if err := bench(*rounds, *check, *dry, *peers, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(rounds int, check, dry bool, out io.Writer) error {
+func bench(rounds int, check, dry, peers bool, out io.Writer) error {
 	work, err := os.MkdirTemp("", "gen")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(work) }() // a leftover in the temporary folder does no harm
-	tools, err := tools(work)
+	ours, err := resilgen(work)
 	if err != nil {
 		return err
+	}
+	tools := []tool{ours}
+	if peers {
+		others, err := others()
+		if err != nil {
+			return err
+		}
+		tools = append(tools, others...)
 	}
 	table := page.Table{Head: []string{"CPU seconds", "packages", "cold", "again", "one interface changed", "MiB"}}
 	var missed []error
 	for _, s := range sizes {
 		for _, t := range tools {
-			m, err := measure(work, t, s, rounds)
+			n := 1
+			if t.name == ours.name {
+				n = rounds
+			}
+			m, err := measure(work, t, s, n)
 			if err != nil {
 				return err
 			}
 			table.Rows = append(table.Rows, []string{
 				t.name, fmt.Sprint(s.packages), seconds(m.cold.CPU), seconds(m.again.CPU), seconds(m.touch.CPU), fmt.Sprintf("%.0f", m.cold.MiB),
 			})
-			if t.name == "resilgen" {
+			if t.name == ours.name {
 				missed = append(missed, s.missed(m)...)
 			}
 		}
@@ -100,26 +114,67 @@ func seconds(x float64) string { return fmt.Sprintf("%.2f", x) }
 // tool is a generator under measurement.
 type tool struct {
 	name    string
-	command []string
-	prepare func(dir string) error
+	command []string // run once for the repository, or once in each package
+	each    bool     // in each package; %s in an argument is its name
+	config  map[string]string
 }
 
-// tools builds resilgen and looks for its peers.
-func tools(work string) ([]tool, error) {
+// resilgen builds the command of this checkout.
+func resilgen(work string) (tool, error) {
 	bin := filepath.Join(work, "resilgen")
 	build := exec.Command("go", "build", "-o", bin, "./cmd/resilgen")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w\n%s", err, out)
+		return tool{}, fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	list := []tool{{"resilgen", []string{bin, "./..."}, func(string) error { return nil }}}
-	if mockery, err := exec.LookPath("mockery"); err == nil {
-		list = append(list, tool{"mockery", []string{mockery}, func(dir string) error {
-			config := "all: true\nrecursive: true\npackages:\n  example.com/synthetic:\n"
-			return os.WriteFile(filepath.Join(dir, ".mockery.yml"), []byte(config), 0o644)
-		}})
+	return tool{name: "resilgen", command: []string{bin, "./..."}}, nil
+}
+
+// others returns the peers, each as its documentation has it used.
+func others() ([]tool, error) {
+	moq := []string{"-out", "mocks.go", "."}
+	for i := range interfaces {
+		moq = append(moq, fmt.Sprintf("Client%d", i))
+	}
+	list := []tool{
+		{name: "mockery", config: map[string]string{
+			".mockery.yml": "all: true\npackages:\n  example.com/synthetic:\n    config:\n      recursive: true\n",
+			"root.go":      "// Package synthetic is made up.\npackage synthetic\n",
+		}},
+		{name: "mockgen", each: true, command: []string{"-source", "client.go", "-destination", "mocks.go", "-package", "%s"}},
+		{name: "moq", each: true, command: moq},
+	}
+	for i := range list {
+		t := &list[i]
+		bin, err := exec.Command(filepath.Join(root, "tools", "tool"), t.name).Output()
+		if err != nil {
+			return nil, fmt.Errorf("tools/tool %s: %w", t.name, err)
+		}
+		t.command = append([]string{strings.TrimSpace(string(bin))}, t.command...)
 	}
 	return list, nil
+}
+
+// run runs the tool over a repository and returns what that costs.
+func (t tool) run(repo string, packages int, env []string) (gen.Cost, error) {
+	if !t.each {
+		return gen.Run(repo, append(env, "PWD="+repo), t.command[0], t.command[1:]...)
+	}
+	var sum gen.Cost
+	for p := range packages {
+		dir := filepath.Dir(filepath.Join(repo, gen.Source(p)))
+		args := slices.Clone(t.command[1:])
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "%s", filepath.Base(dir))
+		}
+		cost, err := gen.Run(dir, append(env, "PWD="+dir), t.command[0], args...)
+		if err != nil {
+			return sum, err
+		}
+		sum.CPU += cost.CPU
+		sum.MiB = max(sum.MiB, cost.MiB)
+	}
+	return sum, nil
 }
 
 // result holds the medians of one tool on one repository.
@@ -171,11 +226,13 @@ func round(work string, t tool, s size) (r result, err error) {
 	if err := gen.Repository(repo, checkout, s.packages, interfaces, methods); err != nil {
 		return r, err
 	}
-	if err := t.prepare(repo); err != nil {
-		return r, err
+	for name, content := range t.config {
+		if err := os.WriteFile(filepath.Join(repo, name), []byte(content), 0o644); err != nil {
+			return r, err
+		}
 	}
 	env := []string{
-		"GOCACHE=" + filepath.Join(dir, "build"), "RESILGEN_CACHE=" + filepath.Join(dir, "known"), "GOFLAGS=-mod=mod", "PWD=" + repo,
+		"GOCACHE=" + filepath.Join(dir, "build"), "RESILGEN_CACHE=" + filepath.Join(dir, "known"), "GOFLAGS=-mod=mod",
 	}
 	for _, step := range []struct {
 		cost *gen.Cost
@@ -186,7 +243,7 @@ func round(work string, t tool, s size) (r result, err error) {
 				return r, err
 			}
 		}
-		if *step.cost, err = gen.Run(repo, env, t.command[0], t.command[1:]...); err != nil {
+		if *step.cost, err = t.run(repo, s.packages, env); err != nil {
 			return r, err
 		}
 	}
