@@ -132,7 +132,7 @@ func resilgen(work string) (tool, error) {
 
 // others returns the peers, each as its documentation has it used.
 func others() ([]tool, error) {
-	moq := []string{"-out", "mocks.go", "."}
+	moq := []string{"-rm", "-out", "mocks.go", "."}
 	for i := range interfaces {
 		moq = append(moq, fmt.Sprintf("Client%d", i))
 	}
