@@ -174,3 +174,28 @@ func TestReadyMeansStartedNotClosedNotEmergency(t *testing.T) {
 		}
 	}
 }
+
+// Systems of tenants or instances stand side by side: nothing is global.
+func TestSystemsShareNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one, other := newSystem(t, resil.Config{}), newSystem(t, resil.Config{})
+		heard := 0
+		other.Subscribe(func(resil.Change) { heard++ })
+		ours, theirs := one.Dependency("db", resil.Critical, resil.Breaker{Failures: 1}), other.Dependency("db", resil.Low, resil.Breaker{Failures: 9})
+		one.Metrics()
+		other.Metrics()
+		_, _ = resil.Do(t.Context(), ours, func(context.Context) (int, error) { return 0, errors.New("refused") })
+		_ = one.Disable(time.Minute, "x")
+		synctest.Wait()
+		if one.Level() != resil.Minimal || other.Level() != resil.Optimal || heard != 0 {
+			t.Errorf("levels %s and %s, %d changes heard; want the other system untouched", one.Level(), other.Level(), heard)
+		}
+		if st := other.Status(); st.Disabled || st.Dependencies[0].Breaker != resil.BreakerClosed || other.Metrics().Dependencies[0].Methods[0].Calls != [8]uint64{} {
+			t.Errorf("the other system is %+v", st)
+		}
+		if _, err := resil.Do(t.Context(), theirs, func(context.Context) (int, error) { return 1, nil }); err != nil {
+			t.Error(err)
+		}
+		_ = one.Close(t.Context())
+	})
+}
