@@ -16,6 +16,9 @@
 //
 //	shop.NewServer(shop.NewGuardedPrices(sys, openai.New(key)))
 //
+// Where it is in scope at a call, as a variable, a parameter or a field of the
+// receiver, -fix calls it instead of the raw client.
+//
 // Not reported: the constructor of the decorator itself, health probes, methods
 // marked //resil:plain, and tests.
 package bypassed

@@ -14,5 +14,7 @@
 //		return s.db.Item(ctx, id) // the fallback of db reaches db
 //	}
 //
+// So does a method of what the decorator's constructor is given as its fallback.
+//
 // Answer from something else: another dependency, memory, or a fixed value.
 package fallbackloop

@@ -12,6 +12,8 @@
 //		cb := gobreaker.NewCircuitBreaker[Money](settings) // forgets all failures
 //		price, err := cb.Execute(func() (Money, error) { return s.fetch(r) })
 //
+// A helper that returns a new one each time is no better.
+//
 // Make it once, where the client is made, and keep it in a field or a package
 // variable.
 //

@@ -14,6 +14,9 @@
 //
 //	//resil:timeout 2s
 //
+// A timeout that the client, an option of the call, its transport or an
+// interceptor states counts, one for connecting alone does not.
+//
 // A context that comes in as a parameter counts as bounded when any caller in
 // the module bounds it. Where the context, or the settings of the client, come
 // from outside the module the call is left alone; so are contexts of incoming

@@ -31,8 +31,11 @@
 // breaker or a failsafe-go executor with a breaker. Helpers that run their
 // function parameter inside one of these count, and so do clients that are
 // built with a guarding transport, interceptor or driver. Retry, rate limit and
-// timeout alone are no guard. One unguarded path makes a call unguarded; the
-// finding names that path.
+// timeout alone are no guard, and fallbacks run outside of theirs. One unguarded
+// path makes a call unguarded; the finding names that path.
+//
+// Where the decorator of the very client that is called is in scope, -fix calls
+// that instead.
 //
 // A call that is protected in a way that cannot be seen is marked on its line or
 // on its function:

@@ -270,7 +270,7 @@ func (p *program) exclusion(c *call) string {
 	case catalog.Effect(c.row.Effect) == catalog.Counted:
 		return c.row.Why
 	}
-	if shutdown[lastName(n.Name)] {
+	if shutdown[lastName(n.Name)] || c.op.Deferred && lastName(c.callee) == "Flush" {
 		return "shutdown clean-up"
 	}
 	return ""

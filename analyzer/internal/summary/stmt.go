@@ -129,7 +129,11 @@ func (b *builder) statementIn(s ast.Stmt) {
 	case *ast.GoStmt:
 		b.goStmt(s)
 	case *ast.DeferStmt:
+		before := b.opCount()
 		b.expr(s.Call)
+		if n := b.opCount(); n > before {
+			b.out.Funcs[b.fn.index].Ops[n-1].Deferred = true
+		}
 	case *ast.SendStmt:
 		ch := b.expr(s.Chan)
 		b.assign(ch, elem(b.typeOf(s.Chan)), s.Value)

@@ -129,6 +129,7 @@ type Op struct {
 	Row      Row    // Outbound; Interface if it leaves the process unless implemented in the module; Extern
 	Region   string // name of the guard that admitted it here: a two-step breaker or a directive
 	Go       bool   // on a goroutine that nobody waits for in this function
+	Deferred bool   // called when the function returns
 	Home     int32  // 1 + index of the function that waits for it, if it is not this one
 	Retry    bool   // in a hand-written retry loop
 	Middle   bool   // a RoundTripper calls the next one

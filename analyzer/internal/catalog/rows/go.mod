@@ -101,6 +101,7 @@ require (
 	github.com/streadway/amqp v1.1.0
 	github.com/streadway/handy v0.0.0-20200128134331-0f66f006fb2e
 	github.com/stripe/stripe-go/v80 v80.2.1
+	github.com/stripe/stripe-go/v82 v82.5.1
 	github.com/tmc/langchaingo v0.1.14
 	github.com/twilio/twilio-go v1.31.0
 	github.com/twmb/franz-go v1.22.2
@@ -141,6 +142,7 @@ require (
 	github.com/gofrs/flock v0.13.1 // indirect
 	github.com/grafana/pyroscope-go v1.3.0 // indirect
 	github.com/grafana/pyroscope-go/godeltaprof v0.1.10 // indirect
+	github.com/influxdata/tdigest v0.0.1 // indirect
 	github.com/lann/builder v0.0.0-20180802200727-47ae307949d0 // indirect
 	github.com/lann/ps v0.0.0-20150810152359-62de8c46ede0 // indirect
 	github.com/lufia/plan9stats v0.0.0-20260330125221-c963978e514e // indirect
