@@ -30,7 +30,7 @@ func (p *program) judgeFolds() bool {
 			continue
 		}
 		for _, f := range k.Folds {
-			o := p.byID[k.Funcs[f.Func].ID].ops[f.Op]
+			o := p.nodes[k.first+int(f.Func)].ops[f.Op]
 			guard, methods := "", make(map[string]string)
 			for _, t := range o.targets {
 				if g := p.guardOfFunc(t); g != "" {

@@ -57,8 +57,9 @@ type program struct {
 
 type pkg struct {
 	*summary.Package
-	own  bool    // to be judged
-	vars []int32 // by summary.Var
+	own   bool    // to be judged
+	first int     // index of its first function
+	vars  []int32 // by summary.Var
 }
 
 // node is a function body.
@@ -195,6 +196,7 @@ func (p *program) number(k *pkg) {
 		p.rigid[k.vars[v]] = true
 	}
 	first := len(p.nodes)
+	k.first = first
 	testing := testPackage(k.Package)
 	for i := range k.Funcs {
 		f := &k.Funcs[i]

@@ -383,7 +383,7 @@ func (b *builder) noteFold(l, r ast.Expr) {
 	call, ok := ast.Unparen(r).(*ast.CallExpr)
 	id, named := ast.Unparen(l).(*ast.Ident)
 	last := b.opCount() - 1
-	if !ok || !named || len(b.fn.loops) == 0 || last < 0 || b.out.Funcs[b.fn.index].Ops[last].Kind != Dynamic {
+	if !ok || !named || b.test || len(b.fn.loops) == 0 || last < 0 || b.out.Funcs[b.fn.index].Ops[last].Kind != Dynamic {
 		return
 	}
 	v := b.objectOf(id)
