@@ -2,6 +2,7 @@ package soak_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,11 +84,11 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 		sabotage func(*world)
 		want     string
 	}{
-		"an order is lost":            {func(w *world) { delete(w.books.sales, w.books.order[3]) }, "was confirmed"},
-		"an order is doubled":         {func(w *world) { w.books.stock[customers.SKU(0)]-- }, "stock of item-00"},
-		"a receipt is lost":           {func(w *world) { delete(w.cellar.objects, "receipts/"+w.books.order[3]+".txt") }, "receipt"},
+		"an order is lost":            {locked(func(w *world) { delete(w.books.sales, w.books.order[3]) }), "was confirmed"},
+		"an order is doubled":         {locked(func(w *world) { w.books.stock[customers.SKU(0)]-- }), "stock of item-00"},
+		"a receipt is lost":           {locked(func(w *world) { delete(w.cellar.objects, "receipts/"+w.books.order[3]+".txt") }), "receipt"},
 		"the level stays down":        {func(w *world) { _ = w.sys.Force(resil.Minimal, time.Hour, "sabotage") }, "after all weather was fine"},
-		"somebody gets an error page": {func(w *world) { w.broken = true; w.visit(-1, w.crowd.Next()) }, "failed"},
+		"somebody gets an error page": {func(w *world) { w.broken.Store(true); w.visit(-1, w.crowd.Next()) }, "failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := run(t, 1, 2*time.Minute, test.sabotage)
@@ -94,6 +96,17 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 				t.Errorf("noticed %q, want something with %q", s.wrong, test.want)
 			}
 		})
+	}
+}
+
+// locked does something to books and cellar while nobody else does.
+func locked(do func(*world)) func(*world) {
+	return func(w *world) {
+		w.books.mu.Lock()
+		defer w.books.mu.Unlock()
+		w.cellar.mu.Lock()
+		defer w.cellar.mu.Unlock()
+		do(w)
 	}
 }
 
@@ -105,11 +118,22 @@ type world struct {
 	sys    *resil.System
 	crowd  *customers.Crowd
 	spells int
-	broken bool // the shop answers with error pages: for tests of the tests
+	broken atomic.Bool // the shop answers with error pages: for tests of the tests
 
 	mu      sync.Mutex // guards what follows
-	journal []string
+	journal []entry
 	wrong   []string
+}
+
+// entry is a line of the journal and the moment at which it was written.
+type entry struct {
+	at   time.Duration
+	text string
+}
+
+// write adds a line to the journal. Requires mu.
+func (w *world) write(format string, args ...any) {
+	w.journal = append(w.journal, entry{time.Since(w.sky.start), fmt.Sprintf(format, args...)})
 }
 
 // story is what came of a run.
@@ -169,7 +193,7 @@ func newWorld(t *testing.T, seed uint64, length time.Duration, data string) *wor
 	w.sys.OnLevel(func(tr resil.Transition) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.journal = append(w.journal, fmt.Sprintf("%s level %s → %s: %s", tr.At.Sub(w.sky.start), tr.From, tr.To, tr.Reason))
+		w.write("%s level %s → %s: %s", tr.At.Sub(w.sky.start), tr.From, tr.To, tr.Reason)
 	})
 	if err := w.sys.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -198,7 +222,7 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	answered := make(chan *http.Response, 1)
 	go func() {
 		page := httptest.NewRecorder()
-		if d.w.broken {
+		if d.w.broken.Load() {
 			page.WriteHeader(http.StatusInternalServerError)
 		} else {
 			d.shop.ServeHTTP(page, r)
@@ -252,7 +276,7 @@ func (w *world) visit(n int, q customers.Request) {
 	line := fmt.Sprintf("%s request %d: %s %s in %s, %s (%s)", r.At.Sub(w.sky.start), n, q.Method, q.Path, r.Took, r.Verdict, r.Note)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.journal = append(w.journal, line)
+	w.write("%s", line)
 	switch {
 	case r.Verdict == customers.Failed, r.Verdict == customers.Hung:
 		w.wrong = append(w.wrong, line+": failed")
@@ -282,7 +306,7 @@ var longestAnswer = map[string]time.Duration{
 // is well within two minutes of it.
 func (w *world) clearUp(t *testing.T) {
 	t.Helper()
-	clear(w.sky.all)
+	w.sky.over.Store(true)
 	end := time.Now()
 	var s resil.Status
 	for time.Since(end) < memory {
@@ -303,7 +327,7 @@ func (w *world) clearUp(t *testing.T) {
 func (w *world) note(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.journal = append(w.journal, fmt.Sprintf(format, args...))
+	w.write(format, args...)
 }
 
 func (w *world) complain(format string, args ...any) {
@@ -315,7 +339,7 @@ func (w *world) complain(format string, args ...any) {
 // audit compares what customers were promised with books and cellar.
 func (w *world) audit(t *testing.T) {
 	t.Helper()
-	if !w.broken {
+	if !w.broken.Load() {
 		for _, r := range w.crowd.InsistOn() {
 			if !r.Order.Sold && r.Status != http.StatusConflict {
 				w.complain("order %s of unknown fate, sent again when all is well: %s %s", r.Order.ID, r.Verdict, r.Note)
@@ -356,9 +380,13 @@ func (w *world) audit(t *testing.T) {
 func (w *world) tell() story {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := story{spells: w.spells, journal: w.journal, wrong: w.wrong, worst: resil.Optimal, requests: len(w.crowd.Since(w.sky.start)), sold: len(w.crowd.Confirmed())}
+	slices.SortFunc(w.journal, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.text, b.text))
+	})
+	s := story{spells: w.spells, wrong: w.wrong, worst: resil.Optimal, requests: len(w.crowd.Since(w.sky.start)), sold: len(w.crowd.Confirmed())}
 	for _, line := range w.journal {
-		if _, change, found := strings.Cut(line, " level "); found {
+		s.journal = append(s.journal, line.text)
+		if _, change, found := strings.Cut(line.text, " level "); found {
 			s.changes++
 			for _, l := range resil.Levels() {
 				if strings.Contains(change, "→ "+l.String()) {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -76,6 +77,7 @@ func forecast(seed uint64, length time.Duration) []spell {
 type weather struct {
 	seed  uint64
 	start time.Time
+	over  atomic.Bool        // all is fine from now on
 	all   map[string][]spell // by dependency, sorted
 }
 
@@ -89,6 +91,9 @@ func newWeather(seed uint64, spells []spell) *weather {
 
 // at returns how a dependency does now.
 func (w *weather) at(dependency string) kind {
+	if w.over.Load() {
+		return fine
+	}
 	now := time.Since(w.start)
 	for _, s := range w.all[dependency] {
 		if s.from <= now && now < s.to {
