@@ -23,7 +23,7 @@ demo: ## the reference service through a script of outages; ARGS=-serve keeps it
 	@go -C examples/retail run ./cmd/demo $(ARGS)
 
 .PHONY: test
-test: prepare build check race ## the gate: everything that has to hold, cheap steps first
+test: prepare build check pins race ## the gate: everything that has to hold, cheap steps first
 
 .PHONY: check
 check: format-check vet lint guards ## what needs no test run: style, vet, lint, our own tools on ourselves
@@ -57,6 +57,10 @@ lint: ## golangci-lint with the house list, in every module
 .PHONY: guards
 guards: ## resilgen -check and resilvet, alone and as vet tool, on this repository
 	@$(step) 'resilgen -check and resilvet on ourselves' tools/guards
+
+.PHONY: pins
+pins: ## what the race detector would falsify: allocations, size and cost at rest
+	@$(step) 'allocations and cost at rest' go test -count=1 ./runtime
 
 .PHONY: race
 race: ## the tests of every module under the race detector

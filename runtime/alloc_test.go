@@ -5,6 +5,7 @@ package resil_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -80,5 +81,27 @@ func TestAllocationsOfAHedgedCall(t *testing.T) {
 	})
 	if got > 3 {
 		t.Errorf("%v allocations, want at most 3", got)
+	}
+}
+
+// TestRegisteringIsLinear holds that a method costs the same however many its
+// interface has: clients with hundreds of methods are nothing unusual.
+func TestRegisteringIsLinear(t *testing.T) {
+	register := func(methods int) float64 {
+		names := make([]string, methods)
+		for i := range names {
+			names[i] = fmt.Sprint("M", i)
+		}
+		return testing.AllocsPerRun(3, func() {
+			sys := newSystem(t, resil.Config{})
+			g := sys.Guard(resil.GuardSpec{Dependency: "cache", Interface: "Cache"})
+			for _, name := range names {
+				g.Method(resil.MethodSpec{Name: name, Kind: resil.Read, Timeout: resil.Timeout{Attempt: time.Second}})
+			}
+		})
+	}
+	few, many := register(100), register(400)
+	if many > 5*few {
+		t.Errorf("400 methods take %v allocations, 100 take %v", many, few)
 	}
 }

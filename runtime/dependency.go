@@ -146,6 +146,7 @@ func (s *System) handle(spec doSpec) (*Dependency, error) {
 		old := func(o *Method) bool { return o == m }
 		g.methods, d.methods = slices.DeleteFunc(g.methods, old), slices.DeleteFunc(d.methods, old)
 		m, e = g.method(merged)
+		d.configure() // without the old one
 		op.method.Store(m)
 	}
 	return &Dependency{dep: d, op: op}, errors.Join(err, e)

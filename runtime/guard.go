@@ -219,7 +219,7 @@ func (g *Guard) method(spec MethodSpec) (*Method, error) {
 	}
 	g.methods = append(g.methods, m)
 	g.dep.methods = append(g.dep.methods, m)
-	g.dep.configure()
+	g.dep.extend(m)
 	if g.sys.started && !g.spec.Lazy {
 		err = errors.Join(err, g.dep.conflicts(g.sys.overrides.Dependencies[g.dep.name]))
 	}

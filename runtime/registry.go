@@ -35,7 +35,8 @@ type dependency struct {
 	operations map[string]*operation
 	methods    []*Method
 	shared     limits
-	spec       GuardSpec // effective, defaults filled in
+	spec       GuardSpec     // effective, defaults filled in
+	longest    time.Duration // attempt timeout of any method
 	disabled   bool
 
 	// Guarded by sys.levels.mu.
@@ -137,11 +138,10 @@ func (d *dependency) effective(o DependencyOverride) (merged GuardSpec, longest 
 func (d *dependency) configure() {
 	o := d.sys.overrides.Dependencies[d.name]
 	d.disabled = d.sys.disabled() || o.Disabled
-	var longest time.Duration
-	d.spec, longest = d.effective(o)
+	d.spec, d.longest = d.effective(o)
 	b := *d.spec.Breaker
 	d.open.Store(int64(b.Open))
-	d.breaker.Configure(breakerConfig(b, longest))
+	d.breaker.Configure(breakerConfig(b, d.longest))
 	d.breaker.Disable(d.disabled)
 	d.shared.configure(d.spec.Bulkhead, d.spec.Rate)
 	for _, m := range d.methods {
@@ -155,6 +155,19 @@ func (d *dependency) configure() {
 		g.mildest.Store(mildest)
 	}
 	d.sys.defineLevel(d)
+}
+
+// extend configures m, the newest method of d. The others and the breaker stay
+// as they are unless its attempts may take longer than theirs: an interface
+// with hundreds of methods registers them one by one. Requires sys.mu.
+func (d *dependency) extend(m *Method) {
+	o := d.sys.overrides.Dependencies[d.name]
+	if m.effective(o).Timeout.Attempt > d.longest {
+		d.configure()
+		return
+	}
+	m.configure(o)
+	m.guard.mildest.Store(max(m.guard.mildest.Load(), m.rank()))
 }
 
 // effective returns m's spec with its overrides, defaults not filled in. An
