@@ -70,3 +70,18 @@ func read(tb testing.TB, name string) string {
 	}
 	return string(text)
 }
+
+// TestNothingBuiltIsTracked holds that what a command built, and any other file
+// too large to review, stays out of the repository.
+func TestNothingBuiltIsTracked(t *testing.T) {
+	const most = 1 << 20
+	for _, name := range lines(run(t, root, "git", "ls-files")) {
+		info, err := os.Lstat(filepath.Join(root, name))
+		if err != nil {
+			continue // removed, but not yet committed so
+		}
+		if info.Size() > most {
+			t.Errorf("%s has %d bytes; keep files below %d, and what is built in .gitignore", name, info.Size(), most)
+		}
+	}
+}
