@@ -1,16 +1,26 @@
 package resolve
 
-import "github.com/resilgo/resil/analyzer/internal/summary"
+import (
+	"cmp"
+	"maps"
 
-// fold is a client, transport or function that a loop wraps, and one of the
-// wrappers guards. In which order they wrap is not known, and does not matter:
-// whatever arrives at the bottom has passed them all.
+	"github.com/resilgo/resil/analyzer/internal/summary"
+)
+
+// fold is a client, transport or function that is wrapped in place, and one of
+// the wrappers guards. Flows know no order: what was wrapped seems to be there
+// still, beside its wrapper, or between two wrappers. But whatever arrives at it
+// has passed them all.
 type fold struct {
 	guard   string            // by a function around a function
 	methods map[string]string // by a decorator: the guard of each method that it guards
 	reach   map[int32]bool    // the variables that what comes out, or is inside, flows to
-	base    map[*node]bool    // what is wrapped: functions
-	types   map[string]bool   // and types
+
+	// What is wrapped: functions, types and clients from outside, each with the
+	// variables to which it comes unwrapped, too.
+	base  map[*node]map[int32]bool
+	types map[string]map[int32]bool
+	bare  map[int32]bool
 }
 
 func (f *fold) guards(method string) string {
@@ -30,16 +40,15 @@ func (p *program) judgeFolds() bool {
 			continue
 		}
 		for _, f := range k.Folds {
-			o := p.nodes[k.first+int(f.Func)].ops[f.Op]
-			guard, methods := "", make(map[string]string)
-			for _, t := range o.targets {
-				if g := p.guardOfFunc(t); g != "" {
-					guard = g
+			guard, methods, made := "", make(map[string]string), k.vars[f.Made]
+			if f.Op >= 0 {
+				for _, t := range p.nodes[k.first+int(f.Func)].ops[f.Op].targets {
+					guard = cmp.Or(p.guardOfFunc(t), guard)
 				}
-				p.guardedMethods(t, methods)
 			}
+			p.guardedMethods(made, methods)
 			if guard != "" || len(methods) > 0 {
-				p.folds = append(p.folds, p.fold(guard, methods, o, k.vars[f.Var]))
+				p.folds = append(p.folds, p.fold(guard, methods, k.vars[f.Var], made))
 			}
 		}
 	}
@@ -54,41 +63,47 @@ func (p *program) folding() int {
 	return n
 }
 
-func (p *program) fold(guard string, methods map[string]string, o *op, v int32) fold {
-	f := fold{guard: guard, methods: methods, reach: p.reachOf(v), base: make(map[*node]bool), types: make(map[string]bool)}
-	made := make(map[int32]bool) // by the wrappers
-	for _, t := range o.targets {
-		for _, r := range t.Results {
-			for val := range p.pts[t.pkg.vars[r]] {
-				made[val] = true
-			}
-		}
+func (p *program) fold(guard string, methods map[string]string, v, made int32) fold {
+	f := fold{
+		guard: guard, methods: methods, reach: p.reachOf([]int32{v}, 0),
+		base: make(map[*node]map[int32]bool), types: make(map[string]map[int32]bool), bare: make(map[int32]bool),
 	}
 	for val := range p.pts[v] {
+		if _, wrapper := p.pts[made][val]; wrapper {
+			continue
+		}
 		x := &p.values[val]
+		bare := p.reachOf(p.begins[val], v)
 		switch {
-		case made[val]:
 		case x.Kind == summary.FuncValue && x.node != nil:
-			f.base[x.node] = true
-		case x.Kind == summary.TypeValue:
-			f.types[x.Name] = true
+			f.base[x.node] = bare
+		case x.Kind == summary.TypeValue && p.types[x.Name] != nil && !p.types[x.Name].Foreign:
+			f.types[x.Name] = bare
+		case x.Kind == summary.ObjectValue:
+			maps.Copy(f.bare, bare)
 		}
 	}
 	return f
 }
 
-// reachOf returns the variables that what v holds can flow to.
-func (p *program) reachOf(v int32) map[int32]bool {
-	seen := map[int32]bool{v: true}
-	work := []int32{v}
+// reachOf returns the variables that what from hold can flow to past a variable.
+func (p *program) reachOf(from []int32, past int32) map[int32]bool {
+	seen := make(map[int32]bool)
+	var work []int32
+	visit := func(v int32) {
+		if v != past && !seen[v] {
+			seen[v] = true
+			work = append(work, v)
+		}
+	}
+	for _, v := range from {
+		visit(v)
+	}
 	for len(work) > 0 {
 		v := work[len(work)-1]
 		work = work[:len(work)-1]
 		for _, next := range p.succ[v] {
-			if !seen[next] {
-				seen[next] = true
-				work = append(work, next)
-			}
+			visit(next)
 		}
 	}
 	return seen
@@ -99,7 +114,7 @@ func (p *program) reachOf(v int32) map[int32]bool {
 func (p *program) foldGuard(v int32, method string) string {
 	for i := range p.folds {
 		f := &p.folds[i]
-		if g := f.guards(method); v != 0 && g != "" && f.reach[v] {
+		if g := f.guards(method); v != 0 && g != "" && f.reach[v] && !f.bare[v] {
 			return g
 		}
 	}
@@ -112,28 +127,33 @@ func (p *program) folded(o *op, t *node) string {
 	v := o.v(o.Recv)
 	for i := range p.folds {
 		f := &p.folds[i]
-		if v != 0 && f.reach[v] && (f.base[t] || t.Method != "" && f.types[ownerOf(t)]) {
+		if v == 0 || !f.reach[v] {
+			continue
+		}
+		bare, wrapped := f.base[t]
+		if !wrapped && t.Method != "" {
+			bare, wrapped = f.types[ownerOf(t)]
+		}
+		if wrapped && !bare[v] {
 			return f.guards(t.Method)
 		}
 	}
 	return ""
 }
 
-// guardedMethods adds the methods of what a wrapper returns that call the same
-// method of what it wraps inside a guard.
-func (p *program) guardedMethods(wrapper *node, to map[string]string) {
-	for _, r := range wrapper.Results {
-		for _, val := range p.sorted(wrapper.pkg.vars[r]) {
-			x := &p.values[val]
-			ti := p.types[x.Name]
-			if x.Kind != summary.TypeValue || ti == nil || ti.Foreign || p.isFuncType(x) {
-				continue
-			}
-			for _, m := range ti.Methods {
-				if n := p.byID[m.Func]; n != nil {
-					if g := p.guardOfForward(n, m.Name); g != "" {
-						to[m.Name] = g
-					}
+// guardedMethods adds the methods of the wrappers in a variable that call the
+// same method of what they wrap inside a guard.
+func (p *program) guardedMethods(made int32, to map[string]string) {
+	for _, val := range p.sorted(made) {
+		x := &p.values[val]
+		ti := p.types[x.Name]
+		if x.Kind != summary.TypeValue || ti == nil || ti.Foreign || p.isFuncType(x) {
+			continue
+		}
+		for _, m := range ti.Methods {
+			if n := p.byID[m.Func]; n != nil {
+				if g := p.guardOfForward(n, m.Name); g != "" {
+					to[m.Name] = g
 				}
 			}
 		}

@@ -35,8 +35,8 @@ func (p *program) rawOf(g *summary.Guard) raw {
 	}
 	for val := range p.pts[c.pkg.vars[c.Params[1]]] {
 		x := &p.values[val]
-		if x.Kind != summary.TypeValue && x.Kind != summary.ObjectValue {
-			continue
+		if x.Kind != summary.TypeValue && x.Kind != summary.ObjectValue || x.Name == g.Decorator {
+			continue // a variable wrapped in place holds the decorator, too
 		}
 		r.values[val] = struct{}{}
 		if t := p.types[x.Name]; x.Kind == summary.TypeValue && t != nil && !t.Foreign {
@@ -85,7 +85,7 @@ func (p *program) bypasses(g *summary.Guard) []finding.Finding {
 				report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s goes round the guard of %s: call it through %s", o.shown(), g.Dependency, decorator), p.swap(o)...)
 			case o.Kind == summary.Outbound && methods[lastName(o.Callee)] && p.holds(o.v(o.Recv), r.values):
 				report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s goes round the guard of %s: call it through %s", o.shown(), g.Dependency, decorator), p.swap(o)...)
-			case o.Kind == summary.Interface && methods[o.Method] && p.holds(o.v(o.Recv), r.values) && !r.types[ownerOf(n.top)]:
+			case o.Kind == summary.Interface && methods[o.Method] && p.holds(o.v(o.Recv), r.values) && !r.types[ownerOf(n.top)] && !p.inPlace(o, r):
 				if !p.handedTo(g, r, o, decorator, report) {
 					report(n.pkg, n.Name, o.Pos, o.Callee, fmt.Sprintf("%s reaches the raw client of %s here: %s exists; pass that", o.shown(), g.Dependency, decorator), p.swap(o)...)
 				}
@@ -93,6 +93,13 @@ func (p *program) bypasses(g *summary.Guard) []finding.Finding {
 		}
 	}
 	return out
+}
+
+// inPlace reports whether the raw clients among what an op is called on have
+// been put behind a guard where they were held: client = guard(client).
+func (p *program) inPlace(o *op, r raw) bool {
+	return p.foldGuard(o.v(o.Recv), o.Method) != "" &&
+		!slices.ContainsFunc(o.targets, func(t *node) bool { return r.types[ownerOf(t)] && p.folded(o, t) == "" })
 }
 
 // handedTo reports the places where the raw client was handed over, to arrive

@@ -51,6 +51,7 @@ type program struct {
 	judging   map[int32]bool     // values whose guard is being looked for
 	cut       int                // how often a value was found to be made of itself
 	folds     []fold             // that guard
+	begins    map[int32][]int32  // values: the variables that hold them to begin with
 	solved    bool               // nothing flows any more
 	ordered   map[int32][]int32  // by variable: its values in order, once solved
 }
@@ -138,7 +139,7 @@ func link(in Input) *program {
 		vars: make(map[string]int32), rigid: make(map[int32]bool), byID: make(map[string]*node), types: make(map[string]*typeInfo),
 		ifaces: make(map[string]*summary.Iface), implements: make(map[string][]*typeInfo),
 		decorators: make(map[string]*summary.Guard),
-		keys:       make(map[string]int32), stored: make(map[int32][]int32), stores: make(map[int32][]stored), fields: make(map[int32][]string), mentioned: make(map[*node]bool),
+		keys:       make(map[string]int32), stored: make(map[int32][]int32), stores: make(map[int32][]stored), begins: make(map[int32][]int32), fields: make(map[int32][]string), mentioned: make(map[*node]bool),
 		assigned: make(map[int32]bool), guardMemo: make(map[int32]string), judging: make(map[int32]bool), ordered: make(map[int32][]int32),
 	}
 	known := make(map[string]bool)
@@ -246,7 +247,9 @@ func (p *program) load(k *pkg) {
 	for _, b := range k.Values {
 		v := k.vars[b.Var]
 		p.assigned[v] = true
-		p.add(v, p.value(k, b.Value))
+		val := p.value(k, b.Value)
+		p.begins[val] = append(p.begins[val], v)
+		p.add(v, val)
 	}
 	for _, n := range p.nodes {
 		if n.pkg != k || n.file.Test {

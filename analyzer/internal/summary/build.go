@@ -99,6 +99,7 @@ type function struct {
 	regions    []region
 	blocks     []token.Pos // ends of the open blocks
 	loops      []loop
+	branches   int // that are open: whether they are taken is not known
 	started    []started
 	awaits     []token.Pos // where the function waits for goroutines
 	fresh      []fresh

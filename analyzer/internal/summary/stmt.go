@@ -147,6 +147,8 @@ func (b *builder) statementIn(s ast.Stmt) {
 func (b *builder) opCount() int { return len(b.out.Funcs[b.fn.index].Ops) }
 
 func (b *builder) clauses(body *ast.BlockStmt) {
+	b.fn.branches++
+	defer func() { b.fn.branches-- }()
 	for _, c := range body.List {
 		switch c := c.(type) {
 		case *ast.CaseClause:
@@ -195,6 +197,11 @@ func (b *builder) ifStmt(s *ast.IfStmt) {
 			admitted = append(admitted, i)
 		}
 	}
+	branch := 1
+	if asksNil(s.Cond) {
+		branch = 0 // a client that is not there needs no guard
+	}
+	fn.branches += branch
 	refused.set(fn, 1)
 	b.block(s.Body)
 	refused.set(fn, -1)
@@ -202,6 +209,7 @@ func (b *builder) ifStmt(s *ast.IfStmt) {
 	if s.Else != nil {
 		b.statement(s.Else)
 	}
+	fn.branches -= branch
 	// Who was refused, and does not leave, goes on below.
 	if leaves(s.Else) {
 		admitted.set(fn, -1)
@@ -209,6 +217,16 @@ func (b *builder) ifStmt(s *ast.IfStmt) {
 	if !leaves(s.Body) {
 		refused.set(fn, 1)
 	}
+}
+
+// asksNil reports whether a condition compares with nil.
+func asksNil(cond ast.Expr) bool {
+	e, ok := ast.Unparen(cond).(*ast.BinaryExpr)
+	if !ok || e.Op != token.EQL && e.Op != token.NEQ {
+		return false
+	}
+	y, ok := ast.Unparen(e.Y).(*ast.Ident)
+	return ok && y.Name == "nil"
 }
 
 // leaves reports whether a branch does not go on behind its statement.
@@ -353,7 +371,7 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 		for i, l := range s.Lhs {
 			dst := b.target(l)
 			if i < len(results) {
-				b.convert(dst, b.typeOf(l), results[i], b.resultType(s.Rhs[0], i))
+				b.assignResult(dst, b.typeOf(l), results[i], s.Rhs[0], i)
 			}
 		}
 		b.admitted(s.Rhs[0], s.Lhs)
@@ -371,28 +389,75 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 			continue
 		}
 		b.assign(b.target(l), b.typeOf(l), r)
-		b.noteFold(l, r)
 	}
 	if len(s.Rhs) == 1 {
 		b.admitted(s.Rhs[0], s.Lhs)
 	}
 }
 
-// noteFold notes v = f(v) in a loop, f being a value.
-func (b *builder) noteFold(l, r ast.Expr) {
-	call, ok := ast.Unparen(r).(*ast.CallExpr)
-	id, named := ast.Unparen(l).(*ast.Ident)
-	last := b.opCount() - 1
-	if !ok || !named || b.test || len(b.fn.loops) == 0 || last < 0 || b.out.Funcs[b.fn.index].Ops[last].Kind != Dynamic {
-		return
+// wrapped returns the variable through which what is made of e comes to dst, a
+// variable or field that e speaks of itself; 0 if it does not. What a branch, or
+// an option that nobody may pass, puts around dst may be missing at run time: in
+// a loop over the links of a chain that does not matter.
+func (b *builder) wrapped(dst Var, e ast.Expr) Var {
+	if dst == 0 || b.test || !b.madeOf(e, dst) {
+		return 0
 	}
-	v := b.objectOf(id)
-	if slices.ContainsFunc(call.Args, func(a ast.Expr) bool {
-		arg, ok := ast.Unparen(a).(*ast.Ident)
-		return ok && b.u.Info.Uses[arg] == v
-	}) {
-		b.out.Folds = append(b.out.Folds, Fold{Func: b.fn.index, Op: int32(last), Var: b.target(l)})
+	if len(b.fn.loops) == 0 && (b.fn.branches > 0 || b.fn.outer != nil) {
+		return 0
 	}
+	return b.temp()
+}
+
+// madeOf reports whether a call or literal takes what dst holds.
+func (b *builder) madeOf(e ast.Expr, dst Var) bool {
+	holds := func(part ast.Expr) bool {
+		switch x := ast.Unparen(part).(type) {
+		case *ast.Ident:
+			v, ok := b.u.Info.Uses[x].(*types.Var)
+			return ok && b.variable(v) == dst
+		case *ast.SelectorExpr:
+			_, ok := b.u.Info.Uses[x.Sel].(*types.Var)
+			return ok && plainPath(x) && b.selector(x) == dst
+		default:
+			return b.madeOf(x, dst)
+		}
+	}
+	switch e := ast.Unparen(e).(type) {
+	case *ast.CallExpr:
+		return slices.ContainsFunc(e.Args, holds)
+	case *ast.UnaryExpr:
+		return e.Op == token.AND && b.madeOf(e.X, dst)
+	case *ast.CompositeLit:
+		return slices.ContainsFunc(e.Elts, func(x ast.Expr) bool {
+			if kv, ok := x.(*ast.KeyValueExpr); ok {
+				x = kv.Value
+			}
+			return holds(x)
+		})
+	}
+	return false
+}
+
+// plainPath reports whether an expression is a variable and fields of it.
+func plainPath(e *ast.SelectorExpr) bool {
+	switch x := ast.Unparen(e.X).(type) {
+	case *ast.Ident:
+		return true
+	case *ast.SelectorExpr:
+		return plainPath(x)
+	}
+	return false
+}
+
+// noteFold notes that made, which goes to dst, is made of what dst held; e, the
+// last thing walked, says how.
+func (b *builder) noteFold(dst, made Var, e ast.Expr) {
+	f := Fold{Func: b.fn.index, Op: -1, Var: dst, Made: made}
+	if _, ok := ast.Unparen(e).(*ast.CallExpr); ok {
+		f.Op = int32(b.opCount() - 1)
+	}
+	b.out.Folds = append(b.out.Folds, f)
 }
 
 // reassigned: from here on a variable tells of something else than the first n
@@ -518,9 +583,26 @@ func (b *builder) target(e ast.Expr) Var {
 
 // assign walks e and lets it flow into dst of type t.
 func (b *builder) assign(dst Var, t types.Type, e ast.Expr) {
+	made := b.wrapped(dst, e)
 	v := b.expr(e)
+	if made != 0 {
+		b.noteFold(dst, made, e)
+		b.flow(dst, made)
+		dst = made
+	}
 	b.convert(dst, t, v, b.typeOf(e))
 	b.handOver(dst, t, e)
+}
+
+// assignResult lets v, the i-th result of a call that has been walked, flow into
+// dst of type t.
+func (b *builder) assignResult(dst Var, t types.Type, v Var, call ast.Expr, i int) {
+	if made := b.wrapped(dst, call); made != 0 {
+		b.noteFold(dst, made, call)
+		b.flow(dst, made)
+		dst = made
+	}
+	b.convert(dst, t, v, b.resultType(call, i))
 }
 
 // handOver notes that a value of a concrete type becomes a named interface.

@@ -26,17 +26,20 @@ type Package struct {
 	Guards []Guard  // interfaces with a guard directive
 	Fresh  []Fresh  // breakers made
 	Handed []Handed // values handed over as a named interface
-	Folds  []Fold   // variables that a loop wraps
+	Folds  []Fold   // variables that are wrapped in place
 }
 
-// Fold is a variable that a loop replaces by what functions make of it: how
-// middleware is chained.
+// Fold is a variable or field that is replaced by what is made of it: how
+// middleware is chained, and how a client is put behind its guard in place.
 //
 //	for _, wrap := range wrappers { client = wrap(client) }
+//	s.prices = NewGuardedPrices(sys, s.prices)
+//	return &clients{prices: &guarded{next: c.prices}}
 type Fold struct {
 	Func int32 // index in Funcs
-	Op   int32 // the call, index in its Ops
+	Op   int32 // the call, index in its Ops; -1 = none
 	Var  Var
+	Made Var // what is made of it
 }
 
 // Empty reports whether nothing in the package can matter to an importer.
