@@ -20,8 +20,8 @@ var noEntryPoints = map[string][]string{
 		"CallHedgedWith", "CallStreamWith", "DefaultActions", "MergeActions", "TieResponse", "TieRows",
 		// Enumerations and the spelling of their values.
 		"Levels", "Outcomes", "ParseAction", "ParseCriticality", "ParseLevel", "ValidName",
-		// For the authors of transports and tracers; the sub-packages' own examples show them at work.
-		"RequestFrom", "WithRequest", "WithTracer", "WithLogger",
+		// For the authors of transports, tracers and injectors; the sub-packages' own examples show them at work.
+		"ReportFault", "RequestFrom", "WithRequest", "WithTracer", "WithLogger",
 		// Take what chaos.New and outbox.Open return, and stand in their examples.
 		"WithInjector", "WithOutbox",
 	},
