@@ -498,7 +498,7 @@ type Coverage struct {
 
 // String says it in a line.
 func (c Coverage) String() string {
-	return fmt.Sprintf("%d of %d fallbacks and all actions of %d methods at %d levels are exercised", c.Exercised, c.Fallbacks, c.Methods, len(resil.Levels()))
+	return fmt.Sprintf("%d of %d fallbacks and all actions of %d methods at %d levels are exercised", c.Exercised, c.Fallbacks, c.Methods, int(resil.Emergency))
 }
 
 // add counts a method of whose fallbacks the first is exercised, and some
