@@ -108,7 +108,7 @@ func (p *program) handedTo(g *summary.Guard, r raw, o *op, decorator string, rep
 	found := false
 	for _, k := range p.pkgs {
 		for _, h := range k.Handed {
-			if h.Callee == g.Constructor || !p.rawType(r, h.Type) || !p.flows(k.vars[h.Dst], o.v(o.Recv)) {
+			if h.Callee == g.Constructor || !p.rawType(r, h.Type) || !p.reachOf([]int32{k.vars[h.Dst]}, 0)[o.v(o.Recv)] {
 				continue
 			}
 			found = true
@@ -122,26 +122,6 @@ func (p *program) rawType(r raw, name string) bool {
 	for val := range r.values {
 		if p.values[val].Name == name {
 			return true
-		}
-	}
-	return false
-}
-
-// flows reports whether what src holds can reach dst.
-func (p *program) flows(src, dst int32) bool {
-	seen := map[int32]bool{src: true}
-	work := []int32{src}
-	for len(work) > 0 {
-		v := work[len(work)-1]
-		work = work[:len(work)-1]
-		if v == dst {
-			return true
-		}
-		for _, next := range p.succ[v] {
-			if !seen[next] {
-				seen[next] = true
-				work = append(work, next)
-			}
 		}
 	}
 	return false

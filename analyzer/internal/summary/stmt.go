@@ -585,11 +585,7 @@ func (b *builder) target(e ast.Expr) Var {
 func (b *builder) assign(dst Var, t types.Type, e ast.Expr) {
 	made := b.wrapped(dst, e)
 	v := b.expr(e)
-	if made != 0 {
-		b.noteFold(dst, made, e)
-		b.flow(dst, made)
-		dst = made
-	}
+	dst = b.wrapping(dst, made, e)
 	b.convert(dst, t, v, b.typeOf(e))
 	b.handOver(dst, t, e)
 }
@@ -597,12 +593,18 @@ func (b *builder) assign(dst Var, t types.Type, e ast.Expr) {
 // assignResult lets v, the i-th result of a call that has been walked, flow into
 // dst of type t.
 func (b *builder) assignResult(dst Var, t types.Type, v Var, call ast.Expr, i int) {
-	if made := b.wrapped(dst, call); made != 0 {
-		b.noteFold(dst, made, call)
-		b.flow(dst, made)
-		dst = made
+	b.convert(b.wrapping(dst, b.wrapped(dst, call), call), t, v, b.resultType(call, i))
+}
+
+// wrapping notes that what e makes of dst comes to it through made, and returns
+// where it goes first; that is dst itself if made is 0.
+func (b *builder) wrapping(dst, made Var, e ast.Expr) Var {
+	if made == 0 {
+		return dst
 	}
-	b.convert(dst, t, v, b.resultType(call, i))
+	b.noteFold(dst, made, e)
+	b.flow(dst, made)
+	return made
 }
 
 // handOver notes that a value of a concrete type becomes a named interface.
