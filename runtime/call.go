@@ -7,6 +7,7 @@ import (
 
 	"github.com/resilgo/resil/runtime/internal/breaker"
 	"github.com/resilgo/resil/runtime/internal/mono"
+	"github.com/resilgo/resil/runtime/internal/reply"
 )
 
 // Call runs do under the policies of m.
@@ -370,7 +371,14 @@ func (s *call) abort(a *arm) {
 
 // errAborted is what a span ends with when the client panicked or ended its
 // goroutine; no caller ever gets it.
-var errAborted = errors.New("panic or runtime.Goexit in the client")
+var errAborted error = abortedError{}
+
+type abortedError struct{}
+
+func (abortedError) Error() string { return "panic or runtime.Goexit in the client" }
+
+// ErrorType classes the error in traces.
+func (abortedError) ErrorType() string { return "panic" }
 
 // finish judges an attempt that reached the client and returned err.
 func (s *call) finish(a *arm, err error) {
@@ -455,7 +463,7 @@ func (s *call) again(err error) bool {
 	}
 	wait := jittered(c.retry, s.tries, c.method.dep.random)
 	now := mono.Now()
-	if after := retryAfter(err); after > 0 {
+	if after := reply.RetryAfter(err); after > 0 {
 		s.retryAt = now + after
 		if after > maxRetryAfter {
 			return false

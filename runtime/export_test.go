@@ -1,4 +1,6 @@
 package resil
 
+import "github.com/resilgo/resil/runtime/internal/reply"
+
 // What the external tests look into.
-var ParseRetryAfter = parseRetryAfter
+var ParseRetryAfter = reply.ParseRetryAfter

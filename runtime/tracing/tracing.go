@@ -12,6 +12,17 @@
 // "resil.". What a dependency is can be said in its conventions: [Database],
 // [HTTP], [RPC], [GenAI].
 //
+// What a call ended with is said in the conventions too. The status of a reply
+// is http.response.status_code, rpc.response.status_code or
+// db.response.status_code, also when it is an answer that the caller gets as an
+// error, such as NOT_FOUND. error.type of a failed call is the first of these
+// that fits:
+//   - what a policy decided: open, bulkhead, rate, shed, timeout
+//   - what the error's method ErrorType() string returns
+//   - the status: 503, UNAVAILABLE, 40P01 (an SQLSTATE), 1213 (MySQL), LOADING (Redis)
+//   - timeout, also of the client and the caller; canceled
+//   - the Go type of the innermost error; panic
+//
 // No argument, result or error text is recorded unless an option asks for it:
 // error texts are known to carry URLs with keys in them.
 package tracing
@@ -20,6 +31,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"go.opentelemetry.io/otel"
@@ -29,6 +41,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/internal/reply"
 )
 
 // Attributes and events of a guarded call's span.
@@ -46,7 +59,12 @@ const (
 	KeyRelation   = attribute.Key("resil.relation")   // of its link: "repeats" or "races"
 	KeyDuration   = attribute.Key("resil.duration")   // seconds
 	KeyFault      = attribute.Key("resil.fault.kind") // of an injected fault
+
+	// By the semantic conventions.
 	KeyErrorType  = attribute.Key("error.type")
+	KeyHTTPStatus = attribute.Key("http.response.status_code") // a number
+	KeyRPCStatus  = attribute.Key("rpc.response.status_code")
+	KeyDBStatus   = attribute.Key("db.response.status_code")
 
 	eventPrefix = "resil."
 	scope       = "github.com/resilgo/resil/runtime/tracing"
@@ -143,6 +161,7 @@ type method struct{ dependency, name string }
 type fixed struct {
 	span       string
 	attributes []attribute.KeyValue
+	database   bool // its status codes are those of a database, whatever it is spoken to by
 }
 
 // Start implements [resil.Tracer].
@@ -173,6 +192,7 @@ func (t *tracer) of(call resil.CallInfo) *fixed {
 			KeyMethod.String(call.Method),
 			KeyKind.String(call.Kind.String()),
 		}, t.extra[call.Dependency]...),
+		database: slices.ContainsFunc(t.extra[call.Dependency], func(a attribute.KeyValue) bool { return a.Key == "db.system.name" }),
 	}
 	t.fixed.Store(key, f)
 	return f
@@ -198,7 +218,7 @@ type recorded struct {
 
 // Event implements [resil.Span].
 func (r *recorded) Event(e resil.Event) {
-	attributes := make([]attribute.KeyValue, 0, 6)
+	attributes := make([]attribute.KeyValue, 0, 8)
 	if e.Attempt > 0 {
 		attributes = append(attributes, KeyAttempt.Int(e.Attempt))
 	}
@@ -218,7 +238,7 @@ func (r *recorded) Event(e resil.Event) {
 		attributes = append(attributes, KeyFault.String(e.Fault))
 	}
 	if e.Err != nil {
-		attributes = append(attributes, KeyErrorType.String(errorType(e.Err)))
+		attributes = append(attributes, r.fixed.ended(e.Outcome, e.Err)...)
 	}
 	r.mu.Lock()
 	switch {
@@ -246,7 +266,7 @@ func (r *recorded) Attempt(ctx context.Context, n int, hedge bool) (context.Cont
 	r.previous = span.SpanContext()
 	return ctx, func(outcome resil.Outcome, err error) {
 		span.SetAttributes(KeyOutcome.String(outcome.String()))
-		r.tracer.fail(span, outcome, err)
+		r.fail(span, outcome, err)
 		span.End()
 	}
 }
@@ -264,26 +284,65 @@ func (r *recorded) End(outcome resil.Outcome, err error) {
 	if strategy != 0 {
 		r.span.SetAttributes(KeyFallback.String(strategy.String()))
 	}
-	r.tracer.fail(r.span, outcome, err)
+	r.fail(r.span, outcome, err)
 	r.span.End()
 }
 
 // fail notes the error that a span ends with.
-func (t *tracer) fail(span trace.Span, outcome resil.Outcome, err error) {
-	// An answer like "no rows" is an error value but no failure of the call.
-	if err == nil || outcome == resil.OutcomeSuccess {
+func (r *recorded) fail(span trace.Span, outcome resil.Outcome, err error) {
+	if err == nil {
 		return
 	}
-	span.SetAttributes(KeyErrorType.String(errorType(err)))
+	span.SetAttributes(r.fixed.ended(outcome, err)...)
+	if outcome == resil.OutcomeSuccess {
+		return
+	}
 	text := ""
-	if t.text != nil {
-		text = t.text(err)
+	if r.tracer.text != nil {
+		text = r.tracer.text(err)
 	}
 	span.SetStatus(codes.Error, text)
 }
 
-// rejections maps the sentinels to error.type, most specific first.
-var rejections = []struct {
+// ended returns the attributes of the conventions for an error with which
+// something ended. An answer like "no rows" is an error value but no failure.
+func (f *fixed) ended(outcome resil.Outcome, err error) []attribute.KeyValue {
+	if name := decided(err); name != "" {
+		return []attribute.KeyValue{KeyErrorType.String(name)}
+	}
+	attributes := make([]attribute.KeyValue, 0, 2)
+	status, replied := reply.StatusOf(err)
+	if replied {
+		attributes = append(attributes, f.status(status))
+	}
+	if outcome != resil.OutcomeSuccess {
+		attributes = append(attributes, KeyErrorType.String(errorType(err, status.Code)))
+	}
+	return attributes
+}
+
+func (f *fixed) status(s reply.Status) attribute.KeyValue {
+	switch {
+	case s.Kind == reply.Database || f.database:
+		return KeyDBStatus.String(s.Code)
+	case s.Kind == reply.RPC:
+		return KeyRPCStatus.String(s.Code)
+	default:
+		return KeyHTTPStatus.Int(s.HTTP)
+	}
+}
+
+// decided names the policy of ours that err tells of, "" if none does.
+func decided(err error) string {
+	for _, r := range decisions {
+		if errors.Is(err, r.err) {
+			return r.name
+		}
+	}
+	return ""
+}
+
+var decisions = []struct {
 	err  error
 	name string
 }{
@@ -292,17 +351,22 @@ var rejections = []struct {
 	{resil.ErrRateLimited, "rate"},
 	{resil.ErrShed, "shed"},
 	{resil.ErrTimeout, "timeout"},
-	{context.DeadlineExceeded, "deadline_exceeded"},
-	{context.Canceled, "canceled"},
 }
 
-// errorType returns a class of low cardinality: what our policies decided, or
-// the type of the innermost error.
-func errorType(err error) string {
-	for _, r := range rejections {
-		if errors.Is(err, r.err) {
-			return r.name
-		}
+// errorType returns the class of an error that no policy of ours made, of low
+// cardinality. code is the status of the reply, "" when there was none. An
+// error that panics over a question does not answer it.
+func errorType(err error, code string) string {
+	if class := classOf(err); class != "" {
+		return class
+	}
+	switch {
+	case code != "":
+		return code
+	case reply.TimedOut(err):
+		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
 	}
 	for {
 		switch e := err.(type) { //nolint:errorlint // walks the tree by hand to its innermost error
@@ -319,4 +383,19 @@ func errorType(err error) string {
 		}
 		return fmt.Sprintf("%T", err)
 	}
+}
+
+// classOf returns the class that an error gives itself, as OpenTelemetry's own
+// package for the conventions asks for it.
+func classOf(err error) (class string) {
+	defer func() {
+		if recover() != nil {
+			class = ""
+		}
+	}()
+	var e interface{ ErrorType() string }
+	if errors.As(err, &e) {
+		return e.ErrorType()
+	}
+	return ""
 }

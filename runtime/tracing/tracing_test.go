@@ -3,10 +3,17 @@ package tracing_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,15 +45,16 @@ type recordingTracer struct {
 
 type span struct {
 	noop.Span
-	name        string
-	id          byte
-	parent      trace.SpanContext
-	links       []trace.Link
-	attributes  map[attribute.Key]attribute.Value
-	events      []string
-	status      codes.Code
-	description string
-	ended       int
+	name            string
+	id              byte
+	parent          trace.SpanContext
+	links           []trace.Link
+	attributes      map[attribute.Key]attribute.Value
+	events          []string
+	eventAttributes []map[attribute.Key]attribute.Value // of each event
+	status          codes.Code
+	description     string
+	ended           int
 }
 
 func (r *recorder) Tracer(string, ...trace.TracerOption) trace.Tracer { return recordingTracer{r: r} }
@@ -67,9 +75,18 @@ func (s *span) IsRecording() bool { return true }
 func (s *span) SpanContext() trace.SpanContext {
 	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{s.id}, TraceFlags: trace.FlagsSampled})
 }
-func (s *span) End(...trace.SpanEndOption)                   { s.ended++ }
-func (s *span) SetStatus(c codes.Code, text string)          { s.status, s.description = c, text }
-func (s *span) AddEvent(name string, _ ...trace.EventOption) { s.events = append(s.events, name) }
+func (s *span) End(...trace.SpanEndOption)          { s.ended++ }
+func (s *span) SetStatus(c codes.Code, text string) { s.status, s.description = c, text }
+func (s *span) AddEvent(name string, options ...trace.EventOption) {
+	s.events = append(s.events, name)
+	with := map[attribute.Key]attribute.Value{}
+	config := trace.NewEventConfig(options...)
+	for _, a := range config.Attributes() {
+		with[a.Key] = a.Value
+	}
+	s.eventAttributes = append(s.eventAttributes, with)
+}
+
 func (s *span) SetAttributes(kv ...attribute.KeyValue) {
 	for _, a := range kv {
 		s.attributes[a.Key] = a.Value
@@ -169,6 +186,165 @@ func TestErrorsAreClassesNotTexts(t *testing.T) {
 	}
 }
 
+// The errors of clients, by their shapes.
+type (
+	httpError  struct{ status int }
+	grpcCode   uint32
+	grpcStatus struct{ code grpcCode }
+	grpcError  struct{ status grpcStatus }
+	// connectError stands for Connect's, pgError for pgconn's, mysqlError for
+	// the MySQL driver's, redisError for go-redis's, apiError for openai-go's.
+	connectError struct{ code grpcCode }
+	pgError      struct{ state string }
+	mysqlError   struct {
+		Number  uint16
+		Message string
+	}
+	redisError string
+	apiError   struct{ StatusCode int }
+	classError struct{}
+	slowError  struct{}
+	oddError   struct{}
+)
+
+func (e httpError) Error() string            { return "GET https://api/?key=SECRET" }
+func (e httpError) HTTPStatusCode() int      { return e.status }
+func (s *grpcStatus) Code() grpcCode         { return s.code }
+func (e *grpcError) Error() string           { return "rpc" }
+func (e *grpcError) GRPCStatus() *grpcStatus { return &e.status }
+func (e *connectError) Error() string        { return "connect" }
+func (e *connectError) Code() grpcCode       { return e.code }
+func (e *connectError) Meta() http.Header    { return nil }
+func (e *pgError) Error() string             { return "pg" }
+func (e *pgError) SQLState() string          { return e.state }
+func (e *mysqlError) Error() string          { return e.Message }
+func (e redisError) Error() string           { return string(e) }
+func (e redisError) RedisError()             {}
+func (e *apiError) Error() string            { return "api" }
+func (classError) Error() string             { return "class" }
+func (classError) ErrorType() string         { return "quota_exceeded" }
+func (slowError) Error() string              { return "slow" }
+func (slowError) Timeout() bool              { return true }
+func (oddError) Error() string               { return "odd" }
+func (oddError) HTTPStatusCode() int         { panic("no status") }
+func (oddError) ErrorType() string           { panic("no class") }
+func (oddError) Timeout() bool               { panic("no time") }
+
+// What a call ended with is named as the conventions have it, whichever client
+// the dependency has; the keys are those of OpenTelemetry's package for them.
+func TestErrorsAreNamedByTheConventions(t *testing.T) {
+	errorType := func(v string) attribute.KeyValue { return semconv.ErrorTypeKey.String(v) }
+	wrap := func(err error) error { return fmt.Errorf("price of mug: %w", err) }
+	db := tracing.Database("x", "postgresql", "")
+	for name, tc := range map[string]struct {
+		option tracing.Option
+		err    error
+		answer bool
+		want   []attribute.KeyValue
+	}{
+		"http":                 {tracing.HTTP("x", "a", 0), wrap(httpError{503}), false, []attribute.KeyValue{errorType("503"), semconv.HTTPResponseStatusCode(503)}},
+		"http, asked slower":   {tracing.HTTP("x", "a", 0), httpError{429}, false, []attribute.KeyValue{errorType("429"), semconv.HTTPResponseStatusCode(429)}},
+		"http, an answer":      {tracing.HTTP("x", "a", 0), httpError{404}, true, []attribute.KeyValue{semconv.HTTPResponseStatusCode(404)}},
+		"http, no reply":       {tracing.HTTP("x", "a", 0), httpError{-1}, false, []attribute.KeyValue{errorType("tracing_test.httpError")}},
+		"gen_ai":               {tracing.GenAI("x", "openai", "chat", ""), wrap(&apiError{500}), false, []attribute.KeyValue{errorType("500"), semconv.HTTPResponseStatusCode(500)}},
+		"aws-api":              {tracing.RPC("x", "aws-api"), httpError{503}, false, []attribute.KeyValue{errorType("503"), semconv.HTTPResponseStatusCode(503)}},
+		"grpc":                 {tracing.RPC("x", "grpc"), wrap(&grpcError{grpcStatus{14}}), false, []attribute.KeyValue{errorType("UNAVAILABLE"), semconv.RPCResponseStatusCode("UNAVAILABLE")}},
+		"grpc, an answer":      {tracing.RPC("x", "grpc"), &grpcError{grpcStatus{5}}, true, []attribute.KeyValue{semconv.RPCResponseStatusCode("NOT_FOUND")}},
+		"grpc, unknown code":   {tracing.RPC("x", "grpc"), &grpcError{grpcStatus{99}}, false, []attribute.KeyValue{errorType("99"), semconv.RPCResponseStatusCode("99")}},
+		"connect":              {tracing.RPC("x", "connectrpc"), &connectError{1}, false, []attribute.KeyValue{errorType("canceled"), semconv.RPCResponseStatusCode("canceled")}},
+		"postgresql":           {db, wrap(&pgError{"40P01"}), false, []attribute.KeyValue{errorType("40P01"), semconv.DBResponseStatusCode("40P01")}},
+		"no SQLSTATE":          {db, &pgError{"secret"}, false, []attribute.KeyValue{errorType("*tracing_test.pgError")}},
+		"mysql":                {tracing.Database("x", "mysql", ""), &mysqlError{Number: 1213}, false, []attribute.KeyValue{errorType("1213"), semconv.DBResponseStatusCode("1213")}},
+		"redis":                {tracing.Database("x", "redis", ""), redisError("LOADING Redis is loading"), false, []attribute.KeyValue{errorType("LOADING"), semconv.DBResponseStatusCode("LOADING")}},
+		"redis, no prefix":     {tracing.Database("x", "redis", ""), redisError("secret ERR"), false, []attribute.KeyValue{errorType("tracing_test.redisError")}},
+		"a database over http": {tracing.Database("x", "elasticsearch", ""), httpError{503}, false, []attribute.KeyValue{errorType("503"), semconv.DBResponseStatusCode("503")}},
+		"a class of its own":   {db, wrap(classError{}), false, []attribute.KeyValue{errorType("quota_exceeded")}},
+		"timeout of a client":  {db, &url.Error{Op: "Get", URL: "https://a", Err: slowError{}}, false, []attribute.KeyValue{errorType("timeout")}},
+		"refused":              {db, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, false, []attribute.KeyValue{errorType("syscall.Errno")}},
+		"panics when asked":    {db, oddError{}, false, []attribute.KeyValue{errorType("tracing_test.oddError")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := new(recorder)
+			sys := newSystem(t, tracing.New(r, tc.option))
+			_, err := resil.Do(t.Context(), sys.Dependency("x"), func(context.Context) (int, error) { return 0, tc.err })
+			if !errors.Is(err, tc.err) {
+				t.Fatal(err)
+			}
+			s := r.spans[0]
+			keys := []attribute.Key{semconv.ErrorTypeKey, semconv.HTTPResponseStatusCodeKey, semconv.RPCResponseStatusCodeKey, semconv.DBResponseStatusCodeKey}
+			for _, where := range []map[attribute.Key]attribute.Value{s.attributes, s.eventAttributes[0]} {
+				got := map[attribute.Key]attribute.Value{}
+				for _, key := range keys {
+					if v, ok := where[key]; ok {
+						got[key] = v
+					}
+				}
+				want := map[attribute.Key]attribute.Value{}
+				for _, a := range tc.want {
+					want[a.Key] = a.Value
+				}
+				if !maps.Equal(got, want) {
+					t.Errorf("%v; want %v", got, want)
+				}
+			}
+			if failed := s.status == codes.Error; failed == tc.answer {
+				t.Errorf("status %v; want an error unless it is an answer", s.status)
+			}
+		})
+	}
+}
+
+// What our policies decide has names of its own, in the words of the metrics.
+func TestDecisionsAreNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(recorder)
+		sys := newSystem(t, tracing.New(r))
+		hang := func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }
+		limited, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		cancelled, cancelNow := context.WithCancel(t.Context())
+		defer cancelNow()
+		fine := func(context.Context) (int, error) { return 1, nil }
+		if err := sys.Dependency("forced").Force(true, time.Hour, "test"); err != nil {
+			t.Fatal(err)
+		}
+		slow := sys.Dependency("slow", resil.Timeout{Attempt: time.Second})
+		full := sys.Dependency("full", resil.Bulkhead{Max: 1})
+		rate := sys.Dependency("rate", resil.Rate{N: 1, Per: time.Hour, Burst: 1})
+		_, _ = resil.Do(t.Context(), rate, fine)
+		r.spans = nil
+		for _, tc := range []struct {
+			want string
+			call func() error
+		}{
+			{"open", func() error { _, err := resil.Do(t.Context(), sys.Dependency("forced"), fine); return err }},
+			{"timeout", func() error { _, err := resil.Do(t.Context(), slow, hang); return err }},
+			{"timeout", func() error { _, err := resil.Do(limited, sys.Dependency("db"), hang); return err }},
+			{"rate", func() error { _, err := resil.Do(t.Context(), rate, fine); return err }},
+			{"bulkhead", func() error {
+				var err error
+				_, _ = resil.Do(t.Context(), full, func(context.Context) (int, error) {
+					_, err = resil.Do(t.Context(), full, fine)
+					return 0, nil
+				})
+				return err
+			}},
+			{"canceled", func() error {
+				_, err := resil.Do(cancelled, sys.Dependency("db"), func(ctx context.Context) (int, error) { cancelNow(); return 0, ctx.Err() })
+				return err
+			}},
+		} {
+			before := len(r.spans)
+			if err := tc.call(); err == nil {
+				t.Errorf("%s: no error", tc.want)
+			}
+			if got := r.spans[len(r.spans)-1].attributes[tracing.KeyErrorType].AsString(); got != tc.want || len(r.spans) == before {
+				t.Errorf("error.type %q; want %q", got, tc.want)
+			}
+		}
+	})
+}
+
 func TestUnsampledCallsCostNothing(t *testing.T) {
 	r := new(recorder)
 	unsampled := trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
@@ -244,6 +420,11 @@ func TestAPanicEndsTheSpanOfItsAttempt(t *testing.T) {
 		}()
 		if len(r.spans) != 2 || r.spans[0].ended != 1 || r.spans[1].ended != 1 || r.spans[1].status != codes.Error {
 			t.Errorf("%d spans; want the call's and the second attempt's, both ended", len(r.spans))
+		}
+		for _, s := range r.spans {
+			if got := s.attributes[tracing.KeyErrorType].AsString(); got != "panic" {
+				t.Errorf("%s: error.type %q; want panic", s.name, got)
+			}
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -126,11 +127,10 @@ func attribute(all []*common.KeyValue, key string) string {
 		switch v := kv.GetValue().GetValue().(type) {
 		case *common.AnyValue_StringValue:
 			return v.StringValue
+		case *common.AnyValue_IntValue:
+			return strconv.FormatInt(v.IntValue, 10)
 		case *common.AnyValue_BoolValue:
-			if v.BoolValue {
-				return "true"
-			}
-			return "false"
+			return strconv.FormatBool(v.BoolValue)
 		}
 	}
 	return ""
@@ -298,6 +298,15 @@ func TestOneTraceTellsADegradedRequest(t *testing.T) {
 			second := s.find(t, "retail", "openai.SuggestPrice attempt")
 			if links := second.GetLinks(); string(second.GetParentSpanId()) != string(guard.GetSpanId()) || len(links) != 1 || string(links[0].GetSpanId()) != string(guard.GetSpanId()) {
 				t.Errorf("the second attempt has the links %v; want to be below the call, linked to the attempt it repeats", links)
+			}
+			// The call was answered; that the model replied 500 stands where it did.
+			if got := attribute(guard.GetAttributes(), "error.type"); got != "" || guard.GetStatus().GetCode() == trace.Status_STATUS_CODE_ERROR {
+				t.Errorf("the answered call has error.type %q and status %v", got, guard.GetStatus())
+			}
+			for what, attributes := range map[string][]*common.KeyValue{"the first attempt": guard.GetEvents()[0].GetAttributes(), "the second attempt": second.GetAttributes()} {
+				if kind, status := attribute(attributes, "error.type"), attribute(attributes, "http.response.status_code"); kind != "500" || status != "500" {
+					t.Errorf("%s has error.type %q and http.response.status_code %q; want 500", what, kind, status)
+				}
 			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
