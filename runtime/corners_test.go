@@ -2,6 +2,7 @@ package resil_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -344,4 +345,20 @@ func TestAnAnswerThatIsAnErrorForgetsTheOneKept(t *testing.T) {
 			t.Errorf("what is kept = %q, %v", v, err)
 		}
 	})
+}
+
+// A handler of the user's own may print a status, whatever guards it holds.
+func TestStatusIsJSON(t *testing.T) {
+	sys := newSystem(t, resil.Config{})
+	answer := func(error) bool { return true }
+	sys.Dependency("pricing", resil.Errors{Ignore: answer, Failure: answer}, resil.Fallback{Strategy: resil.StrategyZero})
+	text, err := json.Marshal(sys.Status())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"Level":"optimal"`, `"Name":"pricing"`, `"Breaker":"closed"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s is missing in %s", want, text)
+		}
+	}
 }

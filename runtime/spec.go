@@ -40,8 +40,8 @@ type MethodSpec struct {
 	Bulkhead   *Bulkhead // of its own, inside the shared one
 	Rate       *Rate     // of its own, inside the shared one
 	Hedge      *Hedge
-	Ignore     func(error) bool // errors=ignore: the dependency answered; nil = none
-	Failure    func(error) bool // errors=failure: counts although a default answer; nil = none
+	Ignore     func(error) bool `json:"-"` // errors=ignore: the dependency answered; nil = none
+	Failure    func(error) bool `json:"-"` // errors=failure: counts although a default answer; nil = none
 	Fallbacks  []Fallback       // tried in order
 	Levels     Actions          // what the method does at each level
 	Streams    bool             // the result outlives the call; generated code ties cancel to its end with [CallStream]

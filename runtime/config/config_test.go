@@ -115,6 +115,7 @@ func TestProblemsAreNamedAtTheirPlace(t *testing.T) {
 		{"an extension below the top", dep("x-y: 1"), "f:3:5: unknown key \"x-y\""},
 		{"a list", "dependencies:\n- db", "f:2:1: a list; want a mapping"},
 		{"a scalar document", "hello", "f:1:1: a string; want a mapping, \"key: value\""},
+		{"a number where a mapping belongs", "dependencies: {a: {retry: 3}}", "f:1:27: a number; want a mapping, \"key: value\""},
 		{"no value", dep("timeout:"), "f:3:14: no value; want a duration such as 2s"},
 		{"a duration without a unit", dep("timeout: 5"), "f:3:14: attempt=5 is no duration; want a number with a unit, for example 500ms, 2s or 1m\n        timeout: 5\n                 ^"},
 		{"a zero duration", dep("breaker: {open: 0s}"), "open=0s is out of range; want more than 0s and at most 24h0m0s"},

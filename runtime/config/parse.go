@@ -278,6 +278,8 @@ func kindOf(n ast.Node) string {
 		return "a mapping"
 	case *ast.TagNode:
 		return "a tag"
+	case *ast.IntegerNode:
+		return "a number"
 	default:
 		return "a " + strings.ToLower(n.Type().String())
 	}

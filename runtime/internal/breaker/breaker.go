@@ -439,7 +439,9 @@ func (b *Breaker) open(reason string) {
 	b.shut = true
 	b.move(Open, reason)
 	gen := b.gen
-	time.AfterFunc(b.gbOpen, func() { b.unshut(gen) })
+	// A little early, so that who waits until the end of the period to the
+	// nanosecond is not turned away by a timer that has yet to run.
+	time.AfterFunc(b.gbOpen-min(time.Millisecond, b.gbOpen/2), func() { b.unshut(gen) })
 }
 
 // unshut ends what open began: from now on callers look at the clock.
