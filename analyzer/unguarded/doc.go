@@ -42,6 +42,29 @@
 //
 //	//resil:guarded the sidecar has the breaker
 //
+// Fault injection that no switch guards is found, too: an injector of package
+// chaos that is enabled in every run of the program, since nothing between its
+// start and Enable asks a flag, the environment, a setting, a request or an
+// operator; and an injector of your own, handed to resil.WithInjector, that
+// fails every call without being asked.
+//
+//	func main() {
+//		…
+//		err = faults.Enable(sys, time.Hour, "game day") // chaos: … is unguarded
+//
+// Ask first, or give the switch to the operators:
+//
+//	if *gameDay {
+//		err = faults.Enable(sys, time.Hour, "game day")
+//	}
+//	…
+//	operators, err := admin.New(sys, admin.Config{Authorize: who, Chaos: order})
+//
+// Constants ask nobody, unless build tags choose them; nor does it matter that
+// something did not fail, or that time has passed. Tests, and files and programs
+// behind a build tag of your own, are left alone, and so is what callers out of
+// sight decide. It is no call, and no report counts it.
+//
 // Not reported, but counted in the report: consumer polls, subscriptions and
 // acknowledgements, Rollback, clean-up at shutdown, telemetry and feature-flag
 // clients, test files and generated files. Lazy constructors, builders,

@@ -49,6 +49,53 @@ func TestExampleWithoutItsGuards(t *testing.T) {
 	}
 }
 
+// TestExampleWithChaos holds that faults in the example are found where they
+// come in every run, not where operators switch them on, and that no report
+// takes them for calls.
+func TestExampleWithChaos(t *testing.T) {
+	const imports = "\n\t\"github.com/resilgo/resil/runtime/admin\"\n"
+	const wired = "resil.WithOutbox(box), traces}"
+	const made = "\tshop := Wire("
+	whole := func(string) bool { return true }
+	plain := copyExample(t)
+	calls := coverage(t, plain, 0, whole)
+	for name, tc := range map[string]struct {
+		enable string
+		code   int
+	}{
+		"always":    {"if err := faults.Enable(sys, time.Hour, \"resilience\"); err != nil {\n\t\treturn nil, err\n\t}", 3},
+		"a setting": {"if cfg.Policies == \"chaos\" {\n\t\tif err := faults.Enable(sys, time.Hour, \"resilience\"); err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t}", 0},
+		"operators": {"order := func(_ bool, ttl time.Duration, reason string) error { return faults.Enable(sys, ttl, reason) }\n\tif _, err := admin.New(sys, admin.Config{Authorize: admin.BearerToken(\"operator\", cfg.AdminToken), Chaos: order}); err != nil {\n\t\treturn nil, err\n\t}", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, line := copyExample(t), 0
+			edit(t, dir, func(name string, content []byte) []byte {
+				if filepath.Base(name) != "app.go" {
+					return content
+				}
+				text := strings.Replace(string(content), imports, imports+"\t\"github.com/resilgo/resil/runtime/chaos\"\n", 1)
+				text = strings.Replace(text, "import (", "import (\n\t\"time\"", 1)
+				text = strings.Replace(text, wired, "resil.WithInjector(faults), "+wired, 1)
+				text = strings.Replace(text, "\toptions = append(", "\tfaults, err := chaos.New(chaos.Config{Seed: 1}, chaos.Fault{Kind: chaos.Hang, Dependency: \"db\", Share: .01})\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\toptions = append(", 1)
+				text = strings.Replace(text, made, "\t"+tc.enable+"\n"+made, 1)
+				before, _, found := strings.Cut(text, "faults.Enable")
+				if !found {
+					t.Fatalf("%s has no place for chaos: has its form changed?", name)
+				}
+				line = 1 + strings.Count(before, "\n")
+				return []byte(text)
+			})
+			out := run(t, dir, tc.code, script.Command("resilvet"), "./...")
+			if tc.code != 0 && !regexp.MustCompile(`^internal/app/app\.go:`+strconv.Itoa(line)+`:\d+: chaos: .*on the path .* → app\.assemble: every run .*\(unguarded\)\n`).Match(out) {
+				t.Errorf("got %s", out)
+			}
+			if got := coverage(t, dir, tc.code, whole); len(got) != len(calls) {
+				t.Errorf("the report has %d calls, %d without chaos", len(got), len(calls))
+			}
+		})
+	}
+}
+
 // copyExample copies the example without its tests, which need tools of ours.
 func copyExample(t *testing.T) string {
 	t.Helper()

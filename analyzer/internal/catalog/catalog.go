@@ -49,12 +49,19 @@ const (
 	Async
 	// Await: waits for what Async started on the same receiver.
 	Await
+
+	// Injector: makes an injector of faults, which is off.
+	Injector
+	// Faults: lets faults happen, or may: a function argument or receiver is the
+	// injector.
+	Faults
 )
 
 var effectNames = map[string]Effect{
 	"call": Call, "counted": Counted, "lazy": Lazy,
 	"runs": Runs, "policies": Policies, "region": Region, "breaker": Breaker, "guarding": Guarding,
 	"retry": Retry, "async": Async, "await": Await,
+	"injector": Injector, "faults": Faults,
 }
 
 // Shape is a condition on the signature, for rows whose names are patterns.

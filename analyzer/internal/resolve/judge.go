@@ -372,9 +372,11 @@ func (p *program) pathTo(n *node) string {
 		names = append(names, e.from.title())
 	}
 	names = slices.Compact(append(names, n.title()))
-	if len(names) == 1 {
-		return names[0]
-	}
+	return spell(names)
+}
+
+// spell spells a path; a long one without its middle.
+func spell(names []string) string {
 	if len(names) > 8 {
 		names = append(append(names[:3:3], "…"), names[len(names)-4:]...)
 	}

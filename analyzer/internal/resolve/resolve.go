@@ -51,6 +51,7 @@ func Run(in Input) Result {
 
 var rules = []func(*program, []call) []finding.Finding{
 	unguarded,
+	alwaysOn,
 	nodeadline,
 	bypassed,
 	unsaferetry,

@@ -78,6 +78,7 @@ type builder struct {
 	fn   *function
 
 	initialised  map[*types.Var]bool // variables that have a value from their declaration on
+	spelt        map[*types.Var]bool // local variables that hold what the code itself states
 	guardedNames map[string]bool     // see guardedTypes
 
 	callee *types.Func // the function whose arguments are being walked
@@ -99,7 +100,10 @@ type function struct {
 	regions    []region
 	blocks     []token.Pos // ends of the open blocks
 	loops      []loop
-	branches   int // that are open: whether they are taken is not known
+	branches   int  // that are open: whether they are taken is not known
+	decided    int  // those of them that something outside the code decides
+	parted     bool // something may have decided to go on without the rest of the function
+	skipped    bool // ... of the turn of the loop
 	started    []started
 	awaits     []token.Pos // where the function waits for goroutines
 	fresh      []fresh
@@ -133,6 +137,7 @@ func (b *builder) file(f *ast.File) {
 	file := File{Name: name, Test: b.u.IsTest(f), Generated: b.u.IsGenerated(f)}
 	file.Helper = !file.Test && forTests(name) && slices.ContainsFunc(f.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` })
 	file.Resil = file.Generated && isResil(f)
+	file.Tagged = isTagged(f)
 	b.out.Files = append(b.out.Files, file)
 	lines := make(map[int]string)
 	for _, d := range directive.Parse(b.u.Fset, f).Directives {
@@ -424,6 +429,7 @@ func (b *builder) op(o Op) int {
 		}
 	}
 	o.Keyed = b.keyed()
+	o.Decided = b.fn.decided > 0 || b.fn.parted || b.fn.skipped || o.Decided
 	f.Ops = append(f.Ops, o)
 	return len(f.Ops) - 1
 }

@@ -539,8 +539,27 @@ func (b *builder) special(c site, op Op, row *catalog.Row) []Var {
 		return b.object(c, row.Dependency)
 	case catalog.Guarding:
 		return b.object(c, row.Dependency)
+	case catalog.Injector:
+		return b.injector(c)
+	case catalog.Faults:
+		op.Kind = Extern
+		op.Decided = slices.ContainsFunc(c.exprs, func(e ast.Expr) bool {
+			return isType(b.typeOf(e), "time", "Duration") && !b.fixed(e)
+		})
+		b.op(op)
 	}
 	return b.object(c, "")
+}
+
+// injector returns the variables of an injector of faults. If the code does not
+// itself state them, there may be none.
+func (b *builder) injector(c site) []Var {
+	vars := b.object(c, "")
+	call, ok := c.node.(*ast.CallExpr)
+	if !ok || call.Ellipsis.IsValid() && !b.fixed(call.Args[len(call.Args)-1]) {
+		b.bind(vars[0], Value{Kind: ObjectValue, Name: Told, ID: b.objectID(c.name)})
+	}
+	return vars
 }
 
 // group returns the function that made the group on which something is

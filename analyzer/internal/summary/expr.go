@@ -46,6 +46,7 @@ func (b *builder) expr(e ast.Expr) Var {
 			b.await(e)
 			return v
 		case token.AND:
+			b.unstate(e.X)
 			return v
 		}
 		return 0

@@ -121,11 +121,11 @@ func (b *builder) statementIn(s ast.Stmt) {
 		if s.Tag != nil {
 			b.expr(s.Tag)
 		}
-		b.clauses(s.Body)
+		b.clauses(s.Body, s.Tag != nil && b.decides(s.Tag))
 	case *ast.TypeSwitchStmt:
 		b.typeSwitch(s)
 	case *ast.SelectStmt:
-		b.clauses(s.Body)
+		b.clauses(s.Body, false)
 	case *ast.GoStmt:
 		b.goStmt(s)
 	case *ast.DeferStmt:
@@ -140,29 +140,49 @@ func (b *builder) statementIn(s ast.Stmt) {
 	case *ast.LabeledStmt:
 		b.statement(s.Stmt)
 	case *ast.IncDecStmt:
+		b.unstate(s.X)
 		b.expr(s.X)
 	}
 }
 
 func (b *builder) opCount() int { return len(b.out.Funcs[b.fn.index].Ops) }
 
-func (b *builder) clauses(body *ast.BlockStmt) {
+// clauses walks the clauses of a switch or select; told says that something
+// outside the code decides which of them it is.
+func (b *builder) clauses(body *ast.BlockStmt, told bool) {
 	b.fn.branches++
 	defer func() { b.fn.branches-- }()
+	asked := b.clausesDecide(body, told)
 	for _, c := range body.List {
 		switch c := c.(type) {
 		case *ast.CaseClause:
 			for _, e := range c.List {
 				b.expr(e)
 			}
+			end := b.decided(asked)
 			b.stmts(c.Body, c.End())
+			end()
+			b.parts(asked && !breaks(c.Body), &ast.BlockStmt{List: c.Body})
 		case *ast.CommClause:
 			if c.Comm != nil {
 				b.statement(c.Comm)
 			}
+			by := b.clauseDecides(c, false)
+			end := b.decided(by)
 			b.stmts(c.Body, c.End())
+			end()
+			b.parts(by && !breaks(c.Body), &ast.BlockStmt{List: c.Body})
 		}
 	}
+}
+
+// breaks reports whether the body of a clause ends by leaving its statement.
+func breaks(body []ast.Stmt) bool {
+	if len(body) == 0 {
+		return false
+	}
+	s, ok := body[len(body)-1].(*ast.BranchStmt)
+	return ok && s.Tok == token.BREAK && s.Label == nil
 }
 
 func (b *builder) typeSwitch(s *ast.TypeSwitchStmt) {
@@ -181,7 +201,7 @@ func (b *builder) typeSwitch(s *ast.TypeSwitchStmt) {
 			b.flow(b.variable(obj), src)
 		}
 	}
-	b.clauses(s.Body)
+	b.clauses(s.Body, true)
 }
 
 func (b *builder) ifStmt(s *ast.IfStmt) {
@@ -202,6 +222,8 @@ func (b *builder) ifStmt(s *ast.IfStmt) {
 		branch = 0 // a client that is not there needs no guard
 	}
 	fn.branches += branch
+	by := b.decides(s.Cond)
+	end := b.decided(by)
 	refused.set(fn, 1)
 	b.block(s.Body)
 	refused.set(fn, -1)
@@ -210,6 +232,8 @@ func (b *builder) ifStmt(s *ast.IfStmt) {
 		b.statement(s.Else)
 	}
 	fn.branches -= branch
+	end()
+	b.parts(by, s.Body, s.Else)
 	// Who was refused, and does not leave, goes on below.
 	if leaves(s.Else) {
 		admitted.set(fn, -1)
@@ -315,10 +339,12 @@ func (b *builder) forStmt(s *ast.ForStmt) {
 	if s.Cond != nil {
 		b.expr(s.Cond)
 	}
+	skipped := fn.skipped
 	b.block(s.Body)
 	if s.Post != nil {
 		b.statement(s.Post)
 	}
+	fn.skipped = skipped
 	fn.loops = fn.loops[:len(fn.loops)-1]
 }
 
@@ -340,7 +366,11 @@ func (b *builder) rangeStmt(s *ast.RangeStmt) {
 			b.define(s.Value, src)
 		}
 	}
+	skipped := fn.skipped
+	end := b.decided(b.rangeDecides(s.X))
 	b.block(s.Body)
+	end()
+	fn.skipped = skipped
 	fn.loops = fn.loops[:len(fn.loops)-1]
 }
 
@@ -369,6 +399,7 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 	if len(s.Lhs) > 1 && len(s.Rhs) == 1 {
 		results := b.multi(s.Rhs[0])
 		for i, l := range s.Lhs {
+			b.unstate(l)
 			dst := b.target(l)
 			if i < len(results) {
 				b.assignResult(dst, b.typeOf(l), results[i], s.Rhs[0], i)
@@ -382,6 +413,11 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 			break
 		}
 		l := s.Lhs[i]
+		if s.Tok == token.DEFINE {
+			b.noteStated(l, r)
+		} else {
+			b.unstate(l)
+		}
 		if sel, ok := ast.Unparen(l).(*ast.SelectorExpr); ok && b.foreignField(sel) {
 			base := b.expr(sel.X)
 			src := b.value(r, b.typeOf(l))
@@ -532,6 +568,7 @@ func (b *builder) valueSpec(s *ast.ValueSpec) {
 	for i, v := range s.Values {
 		if i < len(s.Names) {
 			b.declares([]ast.Expr{s.Names[i]})
+			b.noteStated(s.Names[i], v)
 			b.assign(b.target(s.Names[i]), b.typeOf(s.Names[i]), v)
 		}
 	}

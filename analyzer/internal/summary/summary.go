@@ -54,6 +54,7 @@ type File struct {
 	Helper    bool // there for tests, without being a test file
 	Generated bool // by any tool
 	Resil     bool // by resilgen
+	Tagged    bool // a build tag decides whether it is there
 }
 
 // Pos is a place in a file of the package.
@@ -100,6 +101,7 @@ type Func struct {
 	Recv     Var
 	Params   []Var // by parameter; what is not followed is 0
 	Results  []Var // by result
+	Decides  bool  // it does this or that as something outside the code says: a setting, a flag, a request
 	Invoker  int32 // 1 + index of the parameter that is a gRPC invoker or streamer, 0 = none
 	Ops      []Op
 }
@@ -134,6 +136,7 @@ type Op struct {
 	Go       bool   // on a goroutine that nobody waits for in this function
 	Deferred bool   // called when the function returns
 	Home     int32  // 1 + index of the function that waits for it, if it is not this one
+	Decided  bool   // only if something outside the code says so
 	Retry    bool   // in a hand-written retry loop
 	Middle   bool   // a RoundTripper calls the next one
 	Write    bool   // with its arguments, certainly not idempotent
@@ -195,6 +198,10 @@ type Value struct {
 	Bound   Bound
 	Seconds float64 // Limited: the limit, 0 = unknown
 }
+
+// Told is the name of an object that stands for an injector whose faults come
+// from outside the code.
+const Told = "faults told"
 
 // Bound tells how a context ends.
 type Bound uint8

@@ -25,7 +25,7 @@ import (
 
 // unserved are packages that are checked elsewhere: with the project itself.
 var unserved = []string{
-	"github.com/resilgo/resil/runtime", "github.com/resilgo/resil/runtime/httpguard",
+	"github.com/resilgo/resil/runtime", "github.com/resilgo/resil/runtime/chaos", "github.com/resilgo/resil/runtime/httpguard",
 	"github.com/resilgo/resil/runtime/grpcguard", "github.com/resilgo/resil/runtime/sqlguard",
 }
 
