@@ -112,7 +112,7 @@ fuzz: ## fuzz every target for FUZZTIME
 
 .PHONY: corpus
 corpus: ## guard the exported interfaces of the standard library and of popular clients, build and vet the result
-	@for set in all modules corpus; do RESIL_STD=$$set go test ./generator -run TestStandardLibrary -count=1 -timeout 60m -v; done
+	@for set in all modules corpus; do RESIL_STD=$$set go test ./generator -run TestStandardLibrary -count=1 -timeout 120m -v || exit; done
 
 .PHONY: vulns
 vulns: ## known vulnerabilities in what we use; needs the vulnerability database, gates nothing

@@ -2,6 +2,7 @@ package generator_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/build"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/resilgo/resil/generator"
 )
@@ -28,7 +30,8 @@ var daily = []string{
 }
 
 // TestStandardLibrary guards every exported interface of the standard library,
-// embedded beside a method of ours, and compiles and vets what comes out.
+// embedded beside a method of ours, and compiles and vets what comes out, one
+// module after the other, in the order in which corpus.txt has them.
 // What cannot be guarded is refused for one of the reasons that the contract
 // knows.
 func TestStandardLibrary(t *testing.T) {
@@ -45,7 +48,7 @@ func TestStandardLibrary(t *testing.T) {
 	pkgs := listed(t, from, args...)
 	var guards []guardedInterface
 	for _, path := range slices.Sorted(maps.Keys(pkgs)) {
-		guards = append(guards, exportedInterfaces(t, path, pkgs[path])...)
+		guards = append(guards, exportedInterfaces(t, pkgs[path])...)
 	}
 	writeGuards(t, dir, guards)
 
@@ -79,12 +82,29 @@ func TestStandardLibrary(t *testing.T) {
 		methods += len(method.FindAll(f.Content, -1))
 	}
 	t.Logf("%d packages: %d interfaces with %d methods guarded, %d refused: %v", len(pkgs), len(guards), methods, len(refused), reasons)
-	for _, args := range [][]string{{"build", "./..."}, {"vet", "./..."}} {
-		cmd := exec.CommandContext(t.Context(), "go", args...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("go %v: %v\n%s", args, err, out)
+	var modules []string // in the order in which they are listed
+	guarding := make(map[string][]string)
+	for _, g := range guards {
+		if folder := "./" + filepath.Dir(g.file()); !slices.Contains(guarding[g.pkg.module], folder) {
+			guarding[g.pkg.module] = append(guarding[g.pkg.module], folder)
 		}
+	}
+	for _, p := range slices.SortedFunc(maps.Values(pkgs), func(a, b listedPackage) int { return cmp.Compare(a.order, b.order) }) {
+		if !slices.Contains(modules, p.module) && len(guarding[p.module]) > 0 {
+			modules = append(modules, p.module)
+		}
+	}
+	for i, module := range modules {
+		start := time.Now()
+		for _, verb := range []string{"build", "vet"} {
+			cmd := exec.CommandContext(t.Context(), "go", append([]string{verb}, guarding[module]...)...)
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("go %s of what guards %s: %v\n%s", verb, cmp.Or(module, "std"), err, out)
+			}
+		}
+		t.Logf("%d of %d: guards of %d packages of %s built and vetted in %.0f s",
+			i+1, len(modules), len(guarding[module]), cmp.Or(module, "std"), time.Since(start).Seconds())
 	}
 }
 
@@ -111,25 +131,37 @@ func requireCorpus(t *testing.T, dir string) []string {
 	return patterns
 }
 
-// listed returns the folders of the packages that the go command lists in dir,
-// by import path, but for internal ones, commands and our own.
-func listed(t *testing.T, dir string, args ...string) map[string]string {
+// listedPackage is a package whose interfaces are tried.
+type listedPackage struct {
+	path, dir string
+	module    string // "" for the standard library
+	order     int    // in which it was listed
+}
+
+// listed returns the packages that the go command lists in dir, by import path,
+// but for internal ones, commands and our own.
+func listed(t *testing.T, dir string, args ...string) map[string]listedPackage {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", `{{if ne .Name "main"}}{{.ImportPath}} {{.Dir}}{{end}}`}, args...)...)
+	const format = `{{if ne .Name "main"}}{{.ImportPath}} {{.Dir}} {{with .Module}}{{.Path}}{{end}}{{end}}`
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", format}, args...)...)
 	cmd.Dir = dir
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dirs := make(map[string]string)
+	pkgs := make(map[string]listedPackage)
 	for line := range strings.Lines(string(out)) {
-		p, dir, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if ok && p != "unsafe" && !strings.Contains("/"+p+"/", "/internal/") && !strings.HasPrefix(p, "vendor/") &&
-			!strings.HasPrefix(p, "github.com/resilgo/resil/") {
-			dirs[p] = dir
+		words := append(strings.Fields(line), "")
+		if len(words) < 3 {
+			continue
+		}
+		p := listedPackage{path: words[0], dir: words[1], module: words[2], order: len(pkgs)}
+		if p.path != "unsafe" && !strings.Contains("/"+p.path+"/", "/internal/") && !strings.HasPrefix(p.path, "vendor/") &&
+			!strings.HasPrefix(p.path, "github.com/resilgo/resil/") {
+			pkgs[p.path] = p
 		}
 	}
-	return dirs
+	return pkgs
 }
 
 // refusal matches the reasons for which an interface may be refused.
@@ -137,20 +169,21 @@ var refusal = regexp.MustCompile(`which no other package can implement|constrain
 
 // guardedInterface is an interface of the standard library to guard.
 type guardedInterface struct {
-	pkg, name string
-	line      int // of its guard in the file written for its package
+	pkg  listedPackage
+	name string
+	line int // of its guard in the file written for its package
 }
 
 // file returns the file that guards the interfaces of a package.
 func (g guardedInterface) file() string {
-	name := "p_" + strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(g.pkg)
+	name := "p_" + strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(g.pkg.path)
 	return filepath.Join(name, name+".go")
 }
 
 // exportedInterfaces returns the exported interfaces that a package declares.
-func exportedInterfaces(t *testing.T, pkg, dir string) []guardedInterface {
+func exportedInterfaces(t *testing.T, pkg listedPackage) []guardedInterface {
 	t.Helper()
-	p, err := build.ImportDir(dir, 0)
+	p, err := build.ImportDir(pkg.dir, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +217,7 @@ func writeGuards(t *testing.T, dir string, guards []guardedInterface) {
 		if b == nil {
 			b = new(bytes.Buffer)
 			files[g.file()] = b
-			fmt.Fprintf(b, "package %s\n\nimport (\n\t\"context\"\n\n\ttarget %q\n)\n", filepath.Dir(g.file()), g.pkg)
+			fmt.Fprintf(b, "package %s\n\nimport (\n\t\"context\"\n\n\ttarget %q\n)\n", filepath.Dir(g.file()), g.pkg.path)
 		}
 		g.line = bytes.Count(b.Bytes(), []byte("\n")) + 2
 		fmt.Fprintf(b, "\n//resil:guard std\ntype %s interface {\n\ttarget.%s\n\tProbeGuard(context.Context) error\n}\n", g.name, g.name)
