@@ -42,6 +42,7 @@ type Model struct {
 	Findings
 	Fset     *token.FileSet
 	Packages []*model.Package // with at least one guard, but for tests; sorted by folder
+	Kin      []*model.Package // sketches of what else in the module guards the same dependencies
 }
 
 // Result is what a generation would write.
@@ -137,7 +138,11 @@ func Load(opts Options) (*Model, error) {
 			m.Packages = append(m.Packages, pkg)
 		}
 	}
-	g.merge()
+	for _, k := range g.merge() {
+		if !k.variant {
+			m.Kin = append(m.Kin, k.pkg)
+		}
+	}
 	m.Findings = g.findings()
 	return m, nil
 }
@@ -226,28 +231,6 @@ func (g *generation) check(u *load.Unit, pkg *model.Package) {
 		for _, iface := range f.Interfaces {
 			g.checkTypes(u, f, iface)
 		}
-	}
-}
-
-// merge joins guards of the same name and reports contradictions. What is
-// built for tests or other systems is compared with the ordinary build, not
-// with each other: no program holds both.
-func (g *generation) merge() {
-	var ordinary []*model.Package
-	for i, u := range g.loaded.Units {
-		if !u.Variant {
-			ordinary = append(ordinary, g.models[i])
-		}
-	}
-	_, problems := model.Merge(ordinary)
-	for i, u := range g.loaded.Units {
-		if u.Variant {
-			_, more := model.Merge(append(slices.Clip(ordinary), g.models[i]))
-			problems = append(problems, more...)
-		}
-	}
-	for _, p := range problems {
-		g.problem(g.position(p.Pos), p.Message)
 	}
 }
 

@@ -88,7 +88,7 @@ func (c *command) print(patterns []string, render func(report.Input) ([]byte, er
 	if len(m.Packages) == 0 {
 		c.sayf("resilgen: no guarded interfaces in %s", named(patterns))
 	}
-	content, err := render(report.Input{Fset: m.Fset, Packages: m.Packages, Dir: c.Dir})
+	content, err := render(report.Input{Fset: m.Fset, Packages: m.Packages, Kin: m.Kin, Dir: c.Dir})
 	if err != nil {
 		c.sayf("resilgen: %v", err)
 		return Invalid, nil

@@ -146,6 +146,27 @@ func configFor(name string, content []byte) (config, error) {
 	return config{}, errors.New("no system satisfies the build constraints of this file, so nothing can be generated for it; correct the constraints or remove the directives")
 }
 
+// Build is in which builds of its package a file is.
+type Build uint8
+
+// The kinds of builds.
+const (
+	Ordinary Build = iota // of the present system
+	Variant               // for tests or another system
+	Never
+)
+
+// BuildOf returns in which builds the file with that base name is.
+func BuildOf(name string, content []byte) Build {
+	if !strings.HasSuffix(name, "_test.go") && (config{}).includes(name, content) {
+		return Ordinary
+	}
+	if conf, err := configFor(name, content); err != nil || conf.never {
+		return Never
+	}
+	return Variant
+}
+
 // ignoreTag marks files that belong to no package, by convention.
 const ignoreTag = "ignore"
 

@@ -16,6 +16,7 @@ type Folder struct {
 	Output  map[string][]byte // base name → content of the files that resilgen wrote
 	Partial bool              // only some of the source files were asked for
 
+	only      map[string]bool   // those, if Partial
 	annotated map[string][]byte // base name → content of the source files that may hold directives
 }
 
@@ -26,7 +27,7 @@ func readFolder(dir string, only map[string]bool) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{Path: dir, annotated: make(map[string][]byte), Output: make(map[string][]byte), Partial: only != nil}
+	f := &Folder{Path: dir, annotated: make(map[string][]byte), Output: make(map[string][]byte), Partial: only != nil, only: only}
 	for _, entry := range entries {
 		name := entry.Name()
 		if !strings.HasSuffix(name, ".go") || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
@@ -50,6 +51,9 @@ func readFolder(dir string, only map[string]bool) (*Folder, error) {
 	}
 	return f, nil
 }
+
+// Covers reports whether the folder's file at path was asked for.
+func (f *Folder) Covers(path string) bool { return !f.Partial || f.only[path] }
 
 // packageName returns the name that the annotated files give to their package,
 // "" if there is none.

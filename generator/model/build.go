@@ -268,14 +268,7 @@ func lineOf(lines []*directive.Directive, verb directive.Verb) *directive.Direct
 }
 
 func (b *builder) iface(decl *declared, object *types.TypeName, iface *types.Interface, guard *directive.Directive, syntax *ast.File) *Interface {
-	value := guard.Value.(directive.Guard)
-	i := &Interface{
-		Name: object.Name(), Pos: object.Pos(), Object: object, Type: object.Type(), Guard: guard,
-		Dependency: value.Name, Criticality: value.Criticality, Down: value.Down, Directives: decl.own,
-		Breaker:  setting(decl.own, directive.VerbBreaker, func(v directive.Breaker) resil.Breaker { return v.Breaker }),
-		Bulkhead: setting(decl.own, directive.VerbBulkhead, func(v directive.Bulkhead) resil.Bulkhead { return v.Bulkhead }),
-		Rate:     setting(decl.own, directive.VerbRate, func(v directive.Rate) resil.Rate { return v.Rate }),
-	}
+	i := stating(object, guard, decl.own)
 	i.TypeParams, i.Type = typeParams(object)
 	if spec := b.specs[object]; spec != nil {
 		i.Doc = spec.Doc.Text()
@@ -290,6 +283,18 @@ func (b *builder) iface(decl *declared, object *types.TypeName, iface *types.Int
 	s.mark()
 	s.settle()
 	return i
+}
+
+// stating returns an interface with what its own lines state for its dependency.
+func stating(object *types.TypeName, guard *directive.Directive, lines []*directive.Directive) *Interface {
+	value := guard.Value.(directive.Guard)
+	return &Interface{
+		Name: object.Name(), Pos: object.Pos(), Object: object, Guard: guard,
+		Dependency: value.Name, Criticality: value.Criticality, Down: value.Down, Directives: lines,
+		Breaker:  setting(lines, directive.VerbBreaker, func(v directive.Breaker) resil.Breaker { return v.Breaker }),
+		Bulkhead: setting(lines, directive.VerbBulkhead, func(v directive.Bulkhead) resil.Bulkhead { return v.Bulkhead }),
+		Rate:     setting(lines, directive.VerbRate, func(v directive.Rate) resil.Rate { return v.Rate }),
+	}
 }
 
 // typeParams returns the type parameters of a declared type and the type

@@ -15,8 +15,9 @@ import (
 // Merge joins the interfaces of all packages by the NAME of their dependency.
 // What one leaves out it inherits from the others; two different stated values
 // are a problem at the later one. Dependencies come sorted by name, their
-// interfaces in the order given, problems in the order found. The packages
-// must share one file set.
+// interfaces in the order given, problems in the order found. Sketches add
+// what they state and nothing else, see [Sketch]. The packages must share one
+// file set.
 func Merge(pkgs []*Package) ([]*Dependency, []Problem) {
 	byName := map[string]*Dependency{}
 	var out []*Dependency
@@ -37,6 +38,7 @@ func Merge(pkgs []*Package) ([]*Dependency, []Problem) {
 	for _, d := range out {
 		problems = append(problems, d.addsUp()...)
 	}
+	out = slices.DeleteFunc(out, func(d *Dependency) bool { return len(d.Interfaces) == 0 })
 	slices.SortFunc(out, func(a, b *Dependency) int { return strings.Compare(a.Name, b.Name) })
 	return out, problems
 }
@@ -83,7 +85,10 @@ func (d *Dependency) join(i *Interface, p *Package) []Problem {
 			d.Timeout = max(d.Timeout, m.Timeout.Value.Attempt)
 		}
 	}
-	d.Interfaces = append(d.Interfaces, i)
+	d.all = append(d.all, i)
+	if !p.sketch {
+		d.Interfaces = append(d.Interfaces, i)
+	}
 	return j.problems
 }
 
@@ -153,16 +158,16 @@ func pick[T comparable](j *joint, line *directive.Directive, key string, old, st
 
 // other names the interface that stated a key before, and where, for a message.
 func (j *joint) other(verb directive.Verb, key string) string {
-	for _, i := range j.d.Interfaces {
+	for _, i := range j.d.all {
 		line := lineOf(i.Directives, verb)
 		if line == nil || !slices.ContainsFunc(line.Args, func(a directive.Arg) bool { return a.Key == key }) {
 			continue
 		}
-		name := i.Name
+		name, at := i.Name, place(j.p.fset, line.Pos)
 		if pkg := i.Object.Pkg(); pkg.Path() != j.p.Path {
-			name = pkg.Path() + "." + name
+			name, at = pkg.Path()+"."+name, placeFrom(j.p.fset, j.i.Guard.Pos, line.Pos)
 		}
-		return "of " + name + " at " + place(j.p.fset, line.Pos)
+		return "of " + name + " at " + at
 	}
 	return "stated before"
 }

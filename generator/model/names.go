@@ -3,6 +3,7 @@ package model
 import (
 	"go/ast"
 	"go/token"
+	"path/filepath"
 	"strconv"
 
 	"github.com/resilgo/resil/generator/output"
@@ -54,6 +55,17 @@ func place(fset *token.FileSet, pos token.Pos) string {
 		return "another file"
 	}
 	return base(at.Filename) + ":" + strconv.Itoa(at.Line)
+}
+
+// placeFrom names a place in another folder than that of the place from, as
+// seen from there: no message tells where a module lies on a machine.
+func placeFrom(fset *token.FileSet, from, pos token.Pos) string {
+	home := filepath.Dir(fset.PositionFor(from, false).Filename)
+	rel, err := filepath.Rel(home, filepath.Dir(fset.PositionFor(pos, false).Filename))
+	if err != nil || rel == "." {
+		return place(fset, pos)
+	}
+	return filepath.ToSlash(rel) + "/" + place(fset, pos)
 }
 
 // base returns the last element of a path with either separator, so that

@@ -54,7 +54,8 @@ type Package struct {
 	// Lines holds the guarded and outbound directives of all files, for the analyzer.
 	Lines []*directive.Directive
 
-	fset *token.FileSet
+	fset   *token.FileSet
+	sketch bool // see [Sketch]
 }
 
 // File is a source file with at least one guarded interface.
@@ -243,7 +244,7 @@ const (
 // Dependency is what all interfaces of one NAME state together.
 type Dependency struct {
 	Name        string
-	Interfaces  []*Interface                // in the order given
+	Interfaces  []*Interface                // in the order given, without those of sketches
 	Criticality *Setting[resil.Criticality] // nil = medium by default
 	Down        *Setting[resil.Level]       // nil = by criticality
 	Breaker     *Setting[resil.Breaker]
@@ -252,4 +253,6 @@ type Dependency struct {
 	// Timeout is the longest attempt timeout of its methods, which widens the
 	// breaker's default window; 0 = none.
 	Timeout time.Duration
+
+	all []*Interface // those of sketches included
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,12 +18,13 @@ import (
 type Input struct {
 	Fset     *token.FileSet
 	Packages []*model.Package // without problems
+	Kin      []*model.Package // sketches of what else guards the same dependencies; only what it states is shown
 	Dir      string           // paths below it are shown relative to it; "" shows them as they are
 }
 
 // dependencies joins the guards of all packages by dependency, sorted by name.
 func (in Input) dependencies() []*dependency {
-	merged, _ := model.Merge(in.Packages) // contradictions are for the generator to report
+	merged, _ := model.Merge(slices.Concat(in.Packages, in.Kin)) // contradictions are for the generator to report
 	out := make([]*dependency, len(merged))
 	for i, d := range merged {
 		out[i] = &dependency{Dependency: d, in: in}

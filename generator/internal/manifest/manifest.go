@@ -5,8 +5,8 @@
 // It compares contents, not times. What it remembers covers everything that can
 // alter the output: every Go file below the patterns, the generated ones
 // included, the module files above them, the Go files of packages outside that
-// are not in the immutable module cache, the go command, its environment and
-// this program.
+// are not in the immutable module cache, files elsewhere in the module that
+// guard the same dependencies, the go command, its environment and this program.
 package manifest
 
 import (
@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/resilgo/resil/generator/internal/kin"
 	"github.com/resilgo/resil/generator/internal/tree"
 )
 
@@ -33,6 +34,7 @@ type Manifest struct {
 	roots []folder // below the patterns
 	now   snapshot // of roots, before anything was loaded
 	mods  snapshot // the module files above the working directory
+	kin   snapshot // files outside of roots that guard the same dependencies
 }
 
 // folder is a folder whose Go and module files matter.
@@ -49,6 +51,7 @@ type snapshot map[string]string
 type record struct {
 	Roots   snapshot
 	Modules snapshot
+	Kin     snapshot
 	Outside []folder
 	Others  snapshot // of Outside
 	Saved   json.RawMessage
@@ -71,14 +74,29 @@ func Open(dir string, env, patterns []string) *Manifest {
 	if err != nil || elsewhere(env) {
 		return m
 	}
-	if m.now, err = look(m.roots); err != nil {
+	names := make(map[string]bool)
+	if m.now, err = look(m.roots, names); err != nil {
 		return m
 	}
 	if m.mods, err = modules(dir); err != nil {
 		return m
 	}
+	m.kin = m.related(names)
 	m.path = filepath.Join(cache, key+".json")
 	return m
+}
+
+// related hashes the files elsewhere in the module that guard one of the
+// dependencies.
+func (m *Manifest) related(names map[string]bool) snapshot {
+	s := make(snapshot)
+	if slices.ContainsFunc(m.roots, func(f folder) bool { return f.Deep && tree.IsModule(f.Path) }) && len(m.roots) == 1 {
+		return s // there is no elsewhere
+	}
+	for _, f := range kin.Find(m.Folders(), names, func(path string) bool { return m.now[path] != "" }) {
+		s[f.Path] = sum(f.Content)
+	}
+	return s
 }
 
 // folderOf returns where records are kept, "" for nowhere: the folder that
@@ -105,7 +123,8 @@ type Known struct {
 }
 
 // Recall decodes what Save was given when the module files were as they are
-// now. It returns nil when there is no such record.
+// now, and so is what else in the module guards the same dependencies. It
+// returns nil when there is no such record.
 func (m *Manifest) Recall(saved any) *Known {
 	if m.path == "" {
 		return nil
@@ -115,10 +134,10 @@ func (m *Manifest) Recall(saved any) *Known {
 		return nil
 	}
 	var r record
-	if json.Unmarshal(content, &r) != nil || !maps.Equal(r.Modules, m.mods) || json.Unmarshal(r.Saved, saved) != nil {
+	if json.Unmarshal(content, &r) != nil || !maps.Equal(r.Modules, m.mods) || !maps.Equal(r.Kin, m.kin) || json.Unmarshal(r.Saved, saved) != nil {
 		return nil
 	}
-	others, err := look(r.Outside)
+	others, err := look(r.Outside, nil)
 	if err != nil {
 		return nil
 	}
@@ -149,7 +168,7 @@ func (m *Manifest) Save(outside []string, written map[string][]byte, saved func(
 	if m.path == "" {
 		return
 	}
-	r := record{Roots: maps.Clone(m.now), Modules: m.mods}
+	r := record{Roots: maps.Clone(m.now), Modules: m.mods, Kin: m.kin}
 	for path, content := range written {
 		if content == nil {
 			delete(r.Roots, path)
@@ -164,7 +183,7 @@ func (m *Manifest) Save(outside []string, written map[string][]byte, saved func(
 		}
 	}
 	var err error
-	if r.Others, err = look(r.Outside); err != nil {
+	if r.Others, err = look(r.Outside, nil); err != nil {
 		return
 	}
 	if r.Saved, err = json.Marshal(saved(join(r.Roots, r.Others).index().hash)); err != nil {
@@ -281,7 +300,7 @@ func modules(dir string) (snapshot, error) {
 			continue
 		}
 		seen[f.Path] = true
-		if err := s.add(f); err != nil {
+		if err := s.add(f, nil, nil); err != nil {
 			return nil, err
 		}
 		for _, name := range []string{"go.mod", "go.work"} {
@@ -335,18 +354,24 @@ func isModuleFile(name string) bool {
 	return slices.Contains([]string{"go.mod", "go.sum", "go.work", "go.work.sum", "modules.txt"}, name)
 }
 
-// look hashes the files that matter in the folders.
-func look(list []folder) (snapshot, error) {
+// look hashes the files that matter in the folders. The dependencies that they
+// guard are added to names, unless it is nil.
+func look(list []folder, names map[string]bool) (snapshot, error) {
 	s := make(snapshot)
 	for _, f := range list {
-		if err := s.add(f); err != nil {
+		var m *tree.Module
+		if f.Deep {
+			m = tree.ModuleOf(f.Path)
+		}
+		if err := s.add(f, m, names); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-func (s snapshot) add(f folder) error {
+// add adds a folder of a module; of one that is not deep it need not be told.
+func (s snapshot) add(f folder, m *tree.Module, names map[string]bool) error {
 	entries, err := os.ReadDir(f.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it is then missing among the files
@@ -358,17 +383,17 @@ func (s snapshot) add(f folder) error {
 		path := filepath.Join(f.Path, e.Name())
 		switch {
 		case e.IsDir():
-			if f.Deep && tree.Module(path) {
+			if f.Deep && tree.IsModule(path) {
 				s[filepath.Join(path, "go.mod")] = "another module"
 			}
-			if !f.Deep || !tree.Below(path) {
+			if !f.Deep || !m.Below(path) {
 				continue
 			}
-			if err := s.add(folder{Path: path, Deep: true}); err != nil {
+			if err := s.add(folder{Path: path, Deep: true}, m, names); err != nil {
 				return err
 			}
 		case f.matters(e.Name()):
-			if err := s.addFile(path); err != nil {
+			if err := s.addFile(path, names); err != nil {
 				return err
 			}
 		}
@@ -376,7 +401,7 @@ func (s snapshot) add(f folder) error {
 	return nil
 }
 
-func (s snapshot) addFile(path string) error {
+func (s snapshot) addFile(path string, names map[string]bool) error {
 	if _, ok := s[path]; ok {
 		return nil
 	}
@@ -389,6 +414,9 @@ func (s snapshot) addFile(path string) error {
 		return err
 	}
 	s[path] = sum(content)
+	if names != nil {
+		kin.Add(names, content)
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -22,29 +23,37 @@ func Roots(dir string, patterns []string) []Root {
 	if len(patterns) == 0 {
 		patterns = []string{"."}
 	}
-	var list []Root
+	list := []Root{}
 	for _, p := range patterns {
 		if p != "." && !strings.HasPrefix(p, "./") || strings.HasSuffix(p, ".go") {
 			return nil
 		}
-		path, deep := strings.CutSuffix(p, "/...")
-		if strings.Contains(path, "...") {
+		folder, deep := strings.CutSuffix(p, "/...")
+		if strings.Contains(folder, "...") {
 			return nil
 		}
-		list = append(list, Root{Path: filepath.Join(dir, filepath.FromSlash(path)), Deep: deep})
+		if deep && passedOver(path.Base(folder)) {
+			continue // the go command finds nothing there
+		}
+		list = append(list, Root{Path: filepath.Join(dir, filepath.FromSlash(folder)), Deep: deep})
 	}
 	return list
 }
 
-// Below reports whether a pattern with ... goes into the folder at path: not
-// into hidden folders, test data, vendored packages, other modules and folders
-// whose names cannot be part of an import path.
-func Below(path string) bool {
+// passedOver reports whether a pattern with ... finds nothing in a folder of
+// that name.
+func passedOver(name string) bool {
+	hidden := strings.HasPrefix(name, ".") && name != "." && name != ".."
+	return hidden || strings.HasPrefix(name, "_") || name == "testdata"
+}
+
+// Below reports whether a pattern with ... goes from the folder around it into
+// the one at path: not into hidden folders, test data, vendored packages, other
+// modules, folders whose names cannot be part of an import path and those that
+// the module ignores. The module may be nil.
+func (m *Module) Below(path string) bool {
 	name := filepath.Base(path)
-	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" || name == "vendor" {
-		return false
-	}
-	return !strings.ContainsFunc(name, illegal) && !Module(path)
+	return !passedOver(name) && name != "vendor" && !strings.ContainsFunc(name, illegal) && !IsModule(path) && !m.ignores(path)
 }
 
 // illegal reports whether an import path cannot hold r.
@@ -52,8 +61,8 @@ func illegal(r rune) bool {
 	return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && !strings.ContainsRune("-._~+", r)
 }
 
-// Module reports whether the folder at path is the root of a module.
-func Module(path string) bool {
+// IsModule reports whether the folder at path is the root of a module.
+func IsModule(path string) bool {
 	_, err := os.Stat(filepath.Join(path, "go.mod"))
 	return err == nil
 }
@@ -61,6 +70,14 @@ func Module(path string) bool {
 // Walk calls visit for the folder and, of a deep one, for those below it, with
 // their Go files. A folder that does not exist is none.
 func (r Root) Walk(visit func(dir string, files []fs.DirEntry)) error {
+	m := ModuleOf(r.Path)
+	if r.Deep && m.ignores(r.Path) {
+		return nil
+	}
+	return r.walk(m, visit)
+}
+
+func (r Root) walk(m *Module, visit func(dir string, files []fs.DirEntry)) error {
 	entries, err := os.ReadDir(r.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -73,8 +90,8 @@ func (r Root) Walk(visit func(dir string, files []fs.DirEntry)) error {
 		path := filepath.Join(r.Path, e.Name())
 		switch {
 		case e.IsDir():
-			if r.Deep && Below(path) {
-				if err := (Root{Path: path, Deep: true}).Walk(visit); err != nil {
+			if r.Deep && m.Below(path) {
+				if err := (Root{Path: path, Deep: true}).walk(m, visit); err != nil {
 					return err
 				}
 			}
