@@ -106,6 +106,7 @@ type StatusInjector interface {
 // InjectorStatus is what an injector does.
 type InjectorStatus struct {
 	Enabled bool
+	Since   time.Time // when it was enabled; zero unless enabled
 	Until   time.Time // when it ends by itself; zero unless enabled
 	Reason  string    // for which it was enabled; "" unless enabled
 	Faults  []FaultStatus

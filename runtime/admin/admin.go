@@ -66,6 +66,7 @@ type handler struct {
 	controls []string // what may be asked for, as the page shows it; never nil
 	history  *history
 	feed     *feed
+	deeds    deeds
 }
 
 // New returns the handler of sys. It follows sys from now on, so make it before

@@ -621,11 +621,69 @@ func TestFaultsInjectedOnPurposeAreShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	fail(t, sys, 2)
-	if got := read(); !strings.Contains(got, `"chaos":{"reason":"game day","until":"`) || !strings.Contains(got, `"injected":2}`) {
+	if got := read(); !strings.Contains(got, `"chaos":{"reason":"game day","by":"","since":"`) || !strings.Contains(got, `"injected":2,"faults":[{"kind":"error","dependency":"db","method":"","injected":2}]}`) {
 		t.Errorf("meanwhile: %s", got)
 	}
 	faults.Disable("seen enough")
 	if got := read(); !strings.Contains(got, `"chaos":null`) {
 		t.Errorf("after: %s", got)
+	}
+}
+
+// What is in force tells who ordered it, in a field of its own.
+func TestStatusTellsWhoOrdered(t *testing.T) {
+	faults, err := chaos.New(chaos.Config{Logger: slog.New(slog.DiscardHandler)}, chaos.Fault{Kind: chaos.Error, Dependency: "s3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys, err := resil.New(resil.Config{Logger: slog.New(slog.DiscardHandler)}, resil.WithInjector(faults))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys.Dependency("db")
+	sys.Dependency("s3")
+	h := newHandler(t, sys, admin.Config{
+		Authorize: func(r *http.Request) (string, bool) { return r.Header.Get("X-User"), true },
+		Chaos:     func(_ bool, ttl time.Duration, reason string) error { return faults.Enable(sys, ttl, reason) },
+	})
+	for path, body := range map[string]string{
+		"/api/force/level":   `{"level":"degraded","ttl":"5m","reason":"drill (root)"}`,
+		"/api/force/breaker": `{"dependency":"db","state":"closed","ttl":"5m","reason":"repair"}`,
+		"/api/kill":          `{"on":true,"ttl":"5m","reason":"mesh"}`,
+		"/api/chaos":         `{"on":true,"ttl":"5m","reason":"game day"}`,
+	} {
+		if status, text := do(t, h, request{method: "POST", path: path, body: body, header: map[string]string{"X-User": "ana"}}); status != http.StatusNoContent {
+			t.Fatalf("%s: %d %s", path, status, text)
+		}
+	}
+	// Past the handler: nobody it knows, even with words that it has heard.
+	if err := sys.Dependency("s3").Force(false, time.Minute, "repair (ana)"); err != nil {
+		t.Fatal(err)
+	}
+	type order struct{ Reason, By string }
+	var got struct {
+		Forced, Killed, Chaos *order
+		Dependencies          []struct{ Forced *order }
+	}
+	_, body := do(t, h, request{method: "GET", path: "/api/status"})
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		got  *order
+		want order
+	}{
+		{got.Forced, order{"drill (root)", "ana"}},
+		{got.Killed, order{"mesh", "ana"}},
+		{got.Chaos, order{"game day", "ana"}},
+		{got.Dependencies[0].Forced, order{"repair", "ana"}},
+		{got.Dependencies[1].Forced, order{"repair (ana)", ""}},
+	} {
+		if tc.got == nil || *tc.got != tc.want {
+			t.Errorf("%+v; want %+v in %s", tc.got, tc.want, body)
+		}
+	}
+	if err := sys.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

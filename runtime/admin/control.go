@@ -115,14 +115,14 @@ func decode(r *http.Request) (order, error) {
 	}
 }
 
-// cause checks that a reason is given and fit for one log line, and returns it
+// deed checks that a reason is given and fit for one log line, and returns it
 // with the actor.
-func (o order) cause(actor string) (string, error) {
+func (o order) deed(actor string) (deed, error) {
 	reason := strings.TrimSpace(o.Reason)
 	if reason == "" || utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unprintable) {
-		return "", refuse(http.StatusBadRequest, "reason is mandatory: one line of at most %d characters", maxReason)
+		return deed{}, refuse(http.StatusBadRequest, "reason is mandatory: one line of at most %d characters", maxReason)
 	}
-	return reason + " (" + actor + ")", nil
+	return deed{reason, actor}, nil
 }
 
 // unprintable tells what could make a line of a log or page read as another:
@@ -138,13 +138,21 @@ func (o order) period() (time.Duration, error) {
 	return ttl, nil
 }
 
-// until returns the mandatory expiry and reason.
-func (o order) until(actor string) (ttl time.Duration, reason string, err error) {
-	if ttl, err = o.period(); err != nil {
-		return 0, "", err
+// enforce does what needs an expiry and a reason, and notes who ordered it.
+func (h *handler) enforce(subject, actor string, o order, act func(ttl time.Duration, reason string) error) error {
+	ttl, err := o.period()
+	if err != nil {
+		return err
 	}
-	reason, err = o.cause(actor)
-	return ttl, reason, err
+	d, err := o.deed(actor)
+	if err != nil {
+		return err
+	}
+	if err := act(ttl, d.cause()); err != nil {
+		return err
+	}
+	h.deeds.note(subject, d)
+	return nil
 }
 
 func (h *handler) forceLevel(_ *http.Request, actor string, o order) error {
@@ -156,11 +164,7 @@ func (h *handler) forceLevel(_ *http.Request, actor string, o order) error {
 	if err != nil {
 		return refuse(http.StatusBadRequest, "%v", err)
 	}
-	ttl, reason, err := o.until(actor)
-	if err != nil {
-		return err
-	}
-	return h.sys.Force(level, ttl, reason)
+	return h.enforce(aboutLevel, actor, o, func(ttl time.Duration, reason string) error { return h.sys.Force(level, ttl, reason) })
 }
 
 func (h *handler) forceBreaker(_ *http.Request, actor string, o order) error {
@@ -176,11 +180,9 @@ func (h *handler) forceBreaker(_ *http.Request, actor string, o order) error {
 	default:
 		return refuse(http.StatusBadRequest, "state is open, closed, or empty to release")
 	}
-	ttl, reason, err := o.until(actor)
-	if err != nil {
-		return err
-	}
-	return dependency.Force(o.State == "open", ttl, reason)
+	return h.enforce(aboutBreaker+o.Dependency, actor, o, func(ttl time.Duration, reason string) error {
+		return dependency.Force(o.State == "open", ttl, reason)
+	})
 }
 
 func (h *handler) reset(_ *http.Request, actor string, o order) error {
@@ -188,11 +190,11 @@ func (h *handler) reset(_ *http.Request, actor string, o order) error {
 	if err != nil {
 		return err
 	}
-	reason, err := o.cause(actor)
+	d, err := o.deed(actor)
 	if err != nil {
 		return err
 	}
-	return dependency.Reset(reason)
+	return dependency.Reset(d.cause())
 }
 
 // dependency returns a known dependency. It must not make one, and with it
@@ -215,11 +217,7 @@ func (h *handler) kill(_ *http.Request, actor string, o order) error {
 		h.sys.Enable()
 		return nil
 	}
-	ttl, reason, err := o.until(actor)
-	if err != nil {
-		return err
-	}
-	return h.sys.Disable(ttl, reason)
+	return h.enforce(aboutKill, actor, o, h.sys.Disable)
 }
 
 func (o order) on() (bool, error) {
@@ -230,7 +228,7 @@ func (o order) on() (bool, error) {
 }
 
 func (h *handler) reload(r *http.Request, actor string, o order) error {
-	if _, err := o.cause(actor); err != nil {
+	if _, err := o.deed(actor); err != nil {
 		return err
 	}
 	return h.config.Reload(r.Context())
@@ -244,9 +242,5 @@ func (h *handler) chaos(_ *http.Request, actor string, o order) error {
 	if !on {
 		return h.config.Chaos(false, 0, "off ("+actor+")")
 	}
-	ttl, reason, err := o.until(actor)
-	if err != nil {
-		return err
-	}
-	return h.config.Chaos(true, ttl, reason)
+	return h.enforce(aboutChaos, actor, o, func(ttl time.Duration, reason string) error { return h.config.Chaos(true, ttl, reason) })
 }

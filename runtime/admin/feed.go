@@ -15,6 +15,7 @@ import (
 type forced struct {
 	To     string    `json:"to"`
 	Reason string    `json:"reason"`
+	By     string    `json:"by"` // who ordered it here; "" when it was ordered elsewhere
 	Until  time.Time `json:"until"`
 }
 
@@ -24,6 +25,7 @@ type row struct {
 	Criticality resil.Criticality `json:"criticality"`
 	Down        resil.Level       `json:"down"`   // the level while it is down
 	Outbox      *int              `json:"outbox"` // null without one
+	Now         nowByKind         `json:"now"`
 	numbers
 }
 
@@ -46,17 +48,30 @@ type overall struct {
 // chaos is fault injection under way.
 type chaos struct {
 	Reason   string    `json:"reason"`
+	By       string    `json:"by"` // as of what is forced
+	Since    time.Time `json:"since"`
 	Until    time.Time `json:"until"`
-	Injected uint64    `json:"injected"` // calls hit since the start
+	Injected uint64    `json:"injected"` // calls hit, over all faults, since the process began
+	Faults   []fault   `json:"faults"`
 }
 
-func asChaos(s *resil.InjectorStatus) *chaos {
+// fault is one fault that calls may meet.
+type fault struct {
+	Kind       string `json:"kind"`
+	Dependency string `json:"dependency"` // name or pattern; "" = all
+	Method     string `json:"method"`     // likewise
+	Injected   uint64 `json:"injected"`
+}
+
+func (h *handler) asChaos(s *resil.InjectorStatus) *chaos {
 	if s == nil || !s.Enabled {
 		return nil
 	}
-	c := &chaos{Reason: s.Reason, Until: s.Until}
+	d := h.deeds.tell(aboutChaos, s.Reason)
+	c := &chaos{Reason: d.reason, By: d.by, Since: s.Since, Until: s.Until, Faults: []fault{}}
 	for _, f := range s.Faults {
 		c.Injected += f.Injected
+		c.Faults = append(c.Faults, fault(f))
 	}
 	return c
 }
@@ -173,13 +188,13 @@ func (h *handler) look(now time.Time, metrics resil.Snapshot, activity map[strin
 	}
 	v := &view{at: now, overall: overall{
 		Level: s.Level, Since: s.Since, Reason: s.Reason, Cause: s.Cause, Score: s.Score, Started: s.Started && !s.Closed,
-		Disabled: s.Disabled, Killed: asForced(s.Killed), Forced: asForced(s.Forced), Expected: asTime(s.Expected), Chaos: asChaos(s.Chaos),
+		Disabled: s.Disabled, Killed: h.asForced(aboutKill, s.Killed), Forced: h.asForced(aboutLevel, s.Forced), Expected: asTime(s.Expected), Chaos: h.asChaos(s.Chaos),
 	}}
 	if s.Level != resil.Optimal {
 		v.RetryAt = asTime(h.sys.RetryAt())
 	}
 	for _, d := range s.Dependencies {
-		r := row{state: stateOf(d), Criticality: d.Criticality, Down: d.Down, numbers: activity[d.Name]}
+		r := row{state: h.stateOf(d), Criticality: d.Criticality, Down: d.Down, Now: allNow(s, d), numbers: activity[d.Name]}
 		if n, ok := depth[d.Name]; ok {
 			r.Outbox = &n
 		}
@@ -188,11 +203,12 @@ func (h *handler) look(now time.Time, metrics resil.Snapshot, activity map[strin
 	return v
 }
 
-func asForced(f *resil.Forced) *forced {
+func (h *handler) asForced(subject string, f *resil.Forced) *forced {
 	if f == nil {
 		return nil
 	}
-	return &forced{To: f.To, Reason: f.Reason, Until: f.Until}
+	d := h.deeds.tell(subject, f.Reason)
+	return &forced{To: f.To, Reason: d.reason, By: d.by, Until: f.Until}
 }
 
 // asTime is an estimate as JSON has it, in whole seconds: its last digits would

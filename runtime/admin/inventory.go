@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	resil "github.com/resilgo/resil/runtime"
@@ -97,6 +98,39 @@ func now(s resil.Status, d resil.DependencyStatus, m resil.MethodSpec) string {
 	return action.String()
 }
 
+// nowByKind says what calls of d's methods get at this moment.
+type nowByKind struct {
+	Reads  []string `json:"reads"`  // and unmarked methods: each answer once, the best first; never nil
+	Writes []string `json:"writes"` // likewise
+}
+
+// allNow leaves out essential methods: they are called at any level, and what
+// matters is what the others get.
+func allNow(s resil.Status, d resil.DependencyStatus) nowByKind {
+	v := nowByKind{[]string{}, []string{}}
+	for _, g := range d.Stated {
+		for i := range g.Methods {
+			m := g.Methods[i].InForce
+			kind := &v.Reads
+			if m.Kind == resil.Write {
+				kind = &v.Writes
+			}
+			if what := now(s, d, m); !m.Essential && !slices.Contains(*kind, what) {
+				*kind = append(*kind, what)
+			}
+		}
+	}
+	for _, all := range [][]string{v.Reads, v.Writes} {
+		slices.SortFunc(all, func(a, b string) int { return slices.Index(answers, a) - slices.Index(answers, b) })
+	}
+	return v
+}
+
+// answers are what now may say, the best first.
+var answers = []string{
+	resil.ActCall.String(), resil.ActOnce.String(), resil.ActStale.String(), resil.ActFallback.String(), "open", resil.ActShed.String(),
+}
+
 // latest is the newest change of a dependency's breaker or health.
 func (h *handler) latest(name string) *change {
 	var found *change
@@ -131,7 +165,7 @@ func (h *handler) explain(w http.ResponseWriter, r *http.Request) {
 			State  state       `json:"state"`
 			Level  resil.Level `json:"level"`
 			Latest *change     `json:"latest"` // change of its breaker or health; null if none is remembered
-		}{view, stateOf(d), s.Level, h.latest(name)})
+		}{view, h.stateOf(d), s.Level, h.latest(name)})
 		return
 	}
 	http.Error(w, "there is no dependency of that name", http.StatusNotFound)
@@ -167,10 +201,10 @@ type state struct {
 	Disabled   bool               `json:"disabled"`
 }
 
-func stateOf(d resil.DependencyStatus) state {
+func (h *handler) stateOf(d resil.DependencyStatus) state {
 	return state{
 		Name: d.Name, Up: d.Up, Breaker: d.Breaker, OpenUntil: asTime(d.OpenUntil), CheckError: d.CheckError,
-		Expected: asTime(d.Expected), Forced: asForced(d.Forced), Disabled: d.Disabled,
+		Expected: asTime(d.Expected), Forced: h.asForced(aboutBreaker+d.Name, d.Forced), Disabled: d.Disabled,
 	}
 }
 
@@ -185,7 +219,7 @@ func (h *handler) explainLevel(w http.ResponseWriter, s resil.Status) {
 	}{s.Level, s.Since, s.Reason, s.Cause, asTime(s.Expected), []sick{}}
 	for _, d := range s.Dependencies {
 		if !d.Up || d.Breaker != resil.BreakerClosed || d.Forced != nil {
-			answer.Sick = append(answer.Sick, sick{stateOf(d), d.Criticality, d.Down, h.latest(d.Name)})
+			answer.Sick = append(answer.Sick, sick{h.stateOf(d), d.Criticality, d.Down, h.latest(d.Name)})
 		}
 	}
 	writeJSON(w, answer)

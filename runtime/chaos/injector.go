@@ -167,6 +167,7 @@ func (i *Injector) logger() *slog.Logger {
 // Status is what an injector does.
 type Status struct {
 	Enabled bool
+	Since   time.Time // zero unless enabled, as Until
 	Until   time.Time
 	Reason  string
 	Ended   string // why the run before ended; "" if there was none
@@ -186,7 +187,7 @@ func (i *Injector) Status() Status {
 	defer i.mu.Unlock()
 	st := Status{Ended: i.last}
 	if r := i.run.Load(); r != nil {
-		st.Enabled, st.Until, st.Reason = true, r.until, r.reason
+		st.Enabled, st.Since, st.Until, st.Reason = true, r.start, r.until, r.reason
 	}
 	for _, f := range i.faults {
 		st.Faults = append(st.Faults, FaultStatus{f.Fault, f.matched.Load(), f.injected.Load()})
@@ -197,7 +198,7 @@ func (i *Injector) Status() Status {
 // InjectorStatus implements resil.StatusInjector.
 func (i *Injector) InjectorStatus() resil.InjectorStatus {
 	st := i.Status()
-	out := resil.InjectorStatus{Enabled: st.Enabled, Until: st.Until, Reason: st.Reason}
+	out := resil.InjectorStatus{Enabled: st.Enabled, Since: st.Since, Until: st.Until, Reason: st.Reason}
 	for _, f := range st.Faults {
 		out.Faults = append(out.Faults, resil.FaultStatus{Kind: f.Kind.String(), Dependency: f.Dependency, Method: f.Method, Injected: f.Injected})
 	}

@@ -80,6 +80,7 @@ function relabel() {
   document.documentElement.lang = lang;
   $('lang').value = lang;
   for (const node of document.querySelectorAll('[data-t]')) set(node, t(node.dataset.t));
+  for (const id of ['answer', 'dialog-title', 'dialog-effect']) set($(id), ''); // of what is over
   for (const entry of dependencies.values()) {
     drawRow(entry, true);
     if (entry.detail) openDetail(entry);
@@ -102,8 +103,8 @@ function drawSystem() {
   set($('level-reason'), why(system.cause));
   set($('level-since'), t('since')(clock(system.since), relative(system.since)));
   set($('level-end'), ends());
-  set($('spoken'), `${capital(t(system.level))}. ${why(system.cause)}.`);
-  document.title = `${capital(t(system.level))} · resil`;
+  set($('spoken'), `${capital(t(system.level))}. ${why(system.cause)}.${system.chaos ? ` ${t('chaosTitle')}: ${faults(system.chaos)}.` : ''}`);
+  document.title = `${capital(t(system.level))}${system.chaos ? ` · ${t('chaosShort')}` : ''} · resil`;
   const colour = getComputedStyle($('level')).backgroundColor;
   attribute($('icon'), 'href', `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="8" fill="${colour}"/></svg>`)}`);
   const scale = $('scale');
@@ -113,10 +114,14 @@ function drawSystem() {
     attribute(li, 'class', i + 1 === index ? 'on' : '');
   });
   drawNotices();
+  drawChaos();
   const can = (what) => system.controls.includes(what);
   show($('controls'), can('level'));
   show(document.querySelector('[data-act=reload]'), can('reload'));
-  show(document.querySelector('[data-act=chaos]'), can('chaos'));
+  for (const button of document.querySelectorAll('[data-act=chaos]')) {
+    show(button, can('chaos'));
+    set(button, t(system.chaos ? 'actChaosEnd' : 'actChaos'));
+  }
   set(document.querySelector('[data-act=level]'), t(system.forced ? 'actLevelEnd' : 'actLevel'));
   set(document.querySelector('[data-act=kill]'), t(system.killed ? 'actKillEnd' : 'actKill'));
 }
@@ -130,11 +135,27 @@ function ends() {
   return '';
 }
 
+// faults says what is injected where, of a long list the beginning.
+function faults(chaos) {
+  const where = (f) => (f.dependency || f.method ? `${f.dependency || '*'}${f.method ? `.${f.method}` : ''}` : t('everywhere'));
+  const said = [...new Set(chaos.faults.map((f) => `${t('fault')[f.kind] ?? f.kind} (${where(f)})`))];
+  return said.length > 4 ? `${said.slice(0, 4).join(', ')}, ${t('more')(said.length - 4)}` : names(said);
+}
+
+function drawChaos() {
+  const { chaos } = system;
+  show($('chaos'), chaos !== null);
+  if (!chaos) return;
+  set($('chaos-what'), capital(faults(chaos)));
+  set($('chaos-when'), t('chaosWhen')(clock(chaos.since), relative(chaos.since), clock(chaos.until), relative(chaos.until)));
+  set($('chaos-who'), `${t('orderedBy')(chaos.reason, chaos.by)} · ${t('callsHit')(count(chaos.injected), chaos.injected)}`);
+}
+
 function drawNotices() {
   const notices = [];
   if (!system.started) notices.push(t('notStarted'));
-  if (system.forced) notices.push(t('forcedNotice')(t(system.forced.to), clock(system.forced.until), system.forced.reason));
-  if (system.killed) notices.push(t('killedNotice')(clock(system.killed.until), system.killed.reason));
+  if (system.forced) notices.push(t('forcedNotice')(t(system.forced.to), clock(system.forced.until), t('orderedBy')(system.forced.reason, system.forced.by)));
+  if (system.killed) notices.push(t('killedNotice')(clock(system.killed.until), t('orderedBy')(system.killed.reason, system.killed.by)));
   else if (system.disabled) notices.push(t('offNotice'));
   const text = notices.join('\n');
   if ($('notices').dataset.text === text) return;
@@ -163,7 +184,7 @@ function makeRow(name) {
     cell.append(make('span'));
     row.append(cell);
   }
-  row.cells[1].append(make('span', { className: 'note' }));
+  row.cells[1].append(make('span', { className: 'note gets' }), make('span', { className: 'note gets' }), make('span', { className: 'note' }));
   const button = make('button', { type: 'button' });
   button.addEventListener('click', () => ask('breaker', name));
   row.cells[columns.length].replaceChildren(button);
@@ -200,8 +221,11 @@ function drawRow(entry, unseen = false) {
   attribute(row, 'class', kind);
   set(cell('state'), word);
   attribute(cell('state'), 'class', `pill ${kind}`);
-  const note = data.forced ? `${clock(data.forced.until)} · ${data.forced.reason}` : data.checkError ? `${t('checksFail')}: ${translated(data.checkError)}` : '';
+  const note = data.forced ? `${clock(data.forced.until)} · ${t('orderedBy')(data.forced.reason, data.forced.by)}` : data.checkError ? `${t('checksFail')}: ${translated(data.checkError)}` : '';
   set(row.cells[1].lastElementChild, note);
+  const [, reads, writes] = row.cells[1].children;
+  set(reads, gets('getReads', data.now.reads));
+  set(writes, gets('getWrites', data.now.writes));
   const value = (column, text, hot = false) => {
     set(cell(column), text);
     attribute(cell(column), 'class', text === '–' ? 'none' : hot ? 'hot' : '');
@@ -218,6 +242,12 @@ function drawRow(entry, unseen = false) {
   show(button, system?.controls.includes('breaker') ?? false);
   set(button, t('steer'));
   attribute(button, 'aria-label', t('steerOf')(data.name));
+}
+
+// gets says what callers get at this moment, where that is not just the client.
+function gets(kind, answers) {
+  const words = new Set(answers.map((what) => t(what === 'open' ? 'shed' : what)));
+  return answers.some((what) => what !== 'call') ? `${t(kind)}: ${[...words].join(', ')}` : '';
 }
 
 function back(d) {
@@ -327,7 +357,7 @@ function detail(facts) {
     }
   }
   const table = make('table', { className: 'matrix' }, make('caption', { textContent: t('whatCallersGet') }), make('thead', {}, head), body);
-  parts.push(make('div', { className: 'scroll' }, table));
+  parts.push(make('div', { className: 'scroll', tabIndex: 0, role: 'region', ariaLabel: t('whatCallersGet') }, table));
   const list = make('dl');
   const policy = (who, p) => list.append(make('dt', { textContent: who ? `${who} · ${p.name}` : p.name }),
     make('dd', {}, ...p.values.map((v) => make('span', { className: `value ${v.source}`, title: v.place ?? '' }, v.value, make('small', { textContent: ` ${t(v.source)}${v.place ? ` ${v.place}` : ''}` })))));
@@ -452,12 +482,12 @@ function ask(what, name) {
   const choices = {
     level: system.forced ? [] : levels,
     breaker: forced ? ['doRelease', 'doReset'] : ['doOpen', 'doClosed', 'doReset'],
-    kill: [], reload: [], chaos: ['doOn', 'doOff'],
+    kill: [], reload: [], chaos: [],
   }[what];
   $('what').replaceChildren(...choices.map((c) => make('option', { value: c, textContent: t(c) })));
-  const ending = (what === 'level' && system.forced) || (what === 'kill' && system.killed);
-  set($('dialog-title'), what === 'breaker' ? t('steerOf')(name) : t({ level: ending ? 'actLevelEnd' : 'actLevel', kill: ending ? 'actKillEnd' : 'actKill', reload: 'actReload', chaos: 'actChaos' }[what]).replace('…', ''));
-  set($('dialog-effect'), what === 'breaker' ? t('effectBreaker')(name) : t({ level: ending ? 'effectLevelEnd' : 'effectLevel', kill: ending ? 'effectKillEnd' : 'effectKill', reload: 'effectReload', chaos: 'effectChaos' }[what]));
+  const ending = Boolean({ level: system.forced, kill: system.killed, chaos: system.chaos }[what]);
+  set($('dialog-title'), what === 'breaker' ? t('steerOf')(name) : t({ level: ending ? 'actLevelEnd' : 'actLevel', kill: ending ? 'actKillEnd' : 'actKill', reload: 'actReload', chaos: ending ? 'actChaosEnd' : 'actChaos' }[what]).replace('…', ''));
+  set($('dialog-effect'), what === 'breaker' ? t('effectBreaker')(name) : t({ level: ending ? 'effectLevelEnd' : 'effectLevel', kill: ending ? 'effectKillEnd' : 'effectKill', reload: 'effectReload', chaos: ending ? 'effectChaosEnd' : 'effectChaos' }[what]));
   asked = { what, name, ending };
   fit();
   show($('field-token'), token === '');
@@ -470,7 +500,7 @@ function ask(what, name) {
 // fit shows the fields that the chosen action needs.
 function fit() {
   const choice = $('what').value;
-  const ends = asked.ending || choice === 'doRelease' || choice === 'doOff';
+  const ends = asked.ending || choice === 'doRelease';
   const lasts = !ends && asked.what !== 'reload' && choice !== 'doReset';
   show($('field-what'), $('what').options.length > 0);
   show($('field-ttl'), lasts);
@@ -486,7 +516,7 @@ function order() {
     case 'level': return ['api/force/level', { ...body, level: ending ? '' : choice }];
     case 'kill': return ['api/kill', { ...body, on: !ending }];
     case 'reload': return ['api/reload', body];
-    case 'chaos': return ['api/chaos', { ...body, on: choice === 'doOn' }];
+    case 'chaos': return ['api/chaos', { ...body, on: !ending }];
     default:
       if (choice === 'doReset') return ['api/reset', { ...body, dependency: name }];
       return ['api/force/breaker', { ...body, dependency: name, state: { doOpen: 'open', doClosed: 'closed', doRelease: '' }[choice] }];

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	resil "github.com/resilgo/resil/runtime"
 	"github.com/resilgo/resil/runtime/admin"
+	"github.com/resilgo/resil/runtime/chaos"
 )
 
 // player is one dependency of the recorded hour.
@@ -41,32 +43,38 @@ var hour = []player{
 	{"mail", resil.Low, 200 * time.Millisecond, 5 * time.Second, nil},
 }
 
+// gameDay is the same hour without its end: faults are injected instead.
+func gameDay() []player {
+	calm := slices.Clone(hour)
+	for i, p := range calm {
+		calm[i].outages = slices.DeleteFunc(slices.Clone(p.outages), func(o [2]time.Duration) bool { return o[1] == time.Hour })
+	}
+	return calm
+}
+
 // anHour lives through an hour in virtual time and returns what the page asks
-// for at its end, by path and query.
-func anHour(t *testing.T) map[string][]byte {
+// for at its end, by path and query. injected are ordered five minutes before.
+func anHour(t *testing.T, players []player, injected ...chaos.Fault) map[string][]byte {
 	t.Helper()
 	recorded := map[string][]byte{}
 	synctest.Test(t, func(t *testing.T) {
-		sys, err := resil.New(resil.Config{Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		h, err := admin.New(sys, admin.Config{Authorize: admin.BearerToken("operator", "x")})
-		if err != nil {
-			t.Fatal(err)
-		}
+		sys, h, _ := faulty(t, injected...)
 		sys.Metrics() // calls are counted from now on
 		begun := time.Now()
 		ctx, stop := context.WithCancel(t.Context())
 		var calls sync.WaitGroup
-		for i, p := range hour {
+		for i, p := range players {
 			handle := p.guard(sys)
 			calls.Go(func() { p.live(ctx, handle, begun, rand.New(rand.NewPCG(uint64(i), 7))) }) //nolint:gosec // the same hour each time
 		}
 		if err := sys.Start(ctx); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(59*time.Minute + 20*time.Second)
+		time.Sleep(54 * time.Minute)
+		if len(injected) > 0 {
+			order(t, h, "/api/chaos", `{"on":true,"ttl":"10m","reason":"game day: does the shop sell without its cache?"}`)
+		}
+		time.Sleep(5*time.Minute + 20*time.Second)
 		recorded["/api/events"] = events(ctx, h, 12*time.Second)
 		recorded["/api/explain?dependency=db"] = answer(t, h, "/api/explain?dependency=db")
 		stop()
@@ -77,6 +85,48 @@ func anHour(t *testing.T) map[string][]byte {
 		synctest.Wait()
 	})
 	return recorded
+}
+
+// faulty returns a system into which faults can be injected, and its page.
+func faulty(t *testing.T, injected ...chaos.Fault) (*resil.System, http.Handler, *chaos.Injector) {
+	t.Helper()
+	silent := slog.New(slog.DiscardHandler)
+	faults, err := chaos.New(chaos.Config{Logger: silent}, injected...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys, err := resil.New(resil.Config{Logger: silent}, resil.WithInjector(faults))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := admin.New(sys, admin.Config{
+		Authorize: admin.BearerToken("operator", operatorToken), Logger: silent,
+		Chaos: func(on bool, ttl time.Duration, reason string) error {
+			if on {
+				return faults.Enable(sys, ttl, reason)
+			}
+			faults.Disable(reason)
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sys, h, faults
+}
+
+// order gives an order as the operator.
+func order(t *testing.T, h http.Handler, path, body string) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
+	r.Host = "localhost"
+	r.Header.Set("Authorization", "Bearer "+operatorToken)
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusNoContent {
+		t.Fatalf("POST %s: %d %s", path, w.Code, w.Body)
+	}
 }
 
 // guard declares p as generated code does, and returns a handle to call it by.

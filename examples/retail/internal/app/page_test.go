@@ -5,6 +5,7 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"net/http"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/resilgo/resil/examples/retail/internal/standin"
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/chaos"
 	"github.com/resilgo/resil/tools/servers"
 )
 
@@ -152,6 +154,7 @@ func TestPageShowsAWholeOutage(t *testing.T) {
 	wait(t, page, `document.querySelector('#level-reason').textContent.endsWith('health 10 is below 30')`)
 	wait(t, page, state("db")+` !== 'closed'`)
 	wait(t, page, `document.querySelectorAll('#timeline rect').length > 1 && document.querySelectorAll('#lanes li').length === 3`)
+	wait(t, page, `document.querySelector('#rows tr[data-name="db"] td.state').innerText.includes('writes: ')`)
 	readAloud(t, page)
 
 	// What callers get, on demand.
@@ -255,6 +258,9 @@ func readAloud(t *testing.T, page context.Context) { //nolint:revive // t first,
 	if len(said["row"]) != 5 || len(said["cell"]) != 40 {
 		t.Errorf("a screen reader finds %d rows of %d cells; want 5 of 40", len(said["row"]), len(said["cell"]))
 	}
+	if n := evaluate[int](t, page, `[...document.querySelectorAll('body *')].filter((e) => ['auto', 'scroll'].includes(getComputedStyle(e).overflowY) && e.tabIndex < 0).length`); n != 0 {
+		t.Errorf("%d parts scroll and cannot be reached by keyboard", n)
+	}
 	if spoken := evaluate[string](t, page, `document.querySelector('[aria-live=assertive]').textContent`); !strings.HasPrefix(spoken, "Emergency. ") || !strings.Contains(spoken, "openai") {
 		t.Errorf("a screen reader is told %q of the level", spoken)
 	}
@@ -305,7 +311,7 @@ func TestPageControlsByKeyboardAlone(t *testing.T) {
 	to("#token")
 	keys(operatorToken + kb.Enter)
 	wait(t, page, levelName+` === 'Limited' && !document.querySelector('#dialog').open`)
-	wait(t, page, `document.querySelector('#notices').textContent.includes('drill (operator)')`)
+	wait(t, page, `document.querySelector('#notices').textContent.includes('drill (by operator)')`)
 	to("[data-act=level]")
 	keys(kb.Enter)
 	wait(t, page, `document.querySelector('#dialog').open && document.querySelector('#field-token').hidden && document.querySelector('#field-reason').hidden`)
@@ -397,10 +403,63 @@ func TestPageStaysSmoothWithAThousandDependencies(t *testing.T) {
 	wait(t, page, `[...document.querySelectorAll('#rows tr')].filter((r) => !r.hidden).length === 1`)
 }
 
-// The pictures in the docs show an hour that was lived through in virtual time:
-// what the page is told at its end is recorded, and told to the browser.
-func TestPicturesOfAnHour(t *testing.T) {
-	recorded := anHour(t)
+// Whoever looks at a sick system must know at once when it is sick on purpose,
+// and how to end it.
+func TestPageSaysLoudlyThatFaultsAreInjected(t *testing.T) {
+	sys, h, faults := faulty(t, chaos.Fault{Kind: chaos.Error, Dependency: "redis"}, chaos.Fault{Kind: chaos.Latency, Delay: time.Second, Method: "Suggest*"})
+	redis := sys.Dependency("redis")
+	operators := httptest.NewServer(h)
+	t.Cleanup(operators.Close)
+	page := browse(t, operators.URL)
+	const banner = `document.querySelector('#chaos')`
+	wait(t, page, levelName+` === 'Optimal' && !`+banner+`.checkVisibility()`)
+	press := func(where string) {
+		t.Helper()
+		evaluate[bool](t, page, `(document.querySelector('`+where+`').focus(), document.activeElement.matches('`+where+`'))`)
+		steps(t, page, chromedp.KeyEvent(kb.Enter))
+	}
+
+	press("#controls [data-act=chaos]")
+	wait(t, page, `document.querySelector('#dialog').open`)
+	steps(t, page, chromedp.SendKeys("#token", operatorToken), chromedp.SendKeys("#reason", "game day"), chromedp.SetValue("#ttl", "15m"))
+	press("#confirm")
+	wait(t, page, banner+`.checkVisibility()`)
+	if _, err := resil.Do(t.Context(), redis, func(context.Context) (int, error) { return 1, nil }); !errors.Is(err, chaos.ErrInjected) {
+		t.Fatal(err)
+	}
+	wait(t, page, banner+`.innerText.includes('1 call hit')`)
+	said := evaluate[string](t, page, banner+`.innerText`)
+	until := faults.Status().Until.Format(time.TimeOnly)
+	for _, want := range []string{"Faults are injected on purpose", "Errors (redis) and delays (*.Suggest*)", "Since ", "Until " + until, "in 15 min", "game day (by operator)", "End the faults…"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the banner says\n%s\nand not %q", said, want)
+		}
+	}
+	if !evaluate[bool](t, page, `document.title.includes('faults injected') && document.querySelector('#spoken').textContent.endsWith('Faults are injected on purpose: errors (redis) and delays (*.Suggest*).')`) {
+		t.Error("neither the tab nor a screen reader is told")
+	}
+	// What stays the same is said once.
+	if n := evaluate[int](t, page, `(() => { const w = new MutationObserver(() => {}); w.observe(document.querySelector('#spoken'), { childList: true, characterData: true, subtree: true }); tick(); tick(); return w.takeRecords().length })()`); n != 0 {
+		t.Errorf("a screen reader is told the same %d times", n)
+	}
+
+	speak(t, page, "es")
+	wait(t, page, banner+`.innerText.includes('Se inyectan fallos a propósito') && `+banner+`.innerText.includes('game day (por operator)')`)
+	if foreign := evaluate[string](t, page, otherLanguage); foreign != "" {
+		t.Errorf("in Spanish the page says %s", foreign)
+	}
+	press("#chaos [data-act=chaos]")
+	wait(t, page, `document.querySelector('#dialog').open && document.querySelector('#dialog-title').textContent === 'Terminar los fallos' && document.querySelector('#field-reason').hidden`)
+	press("#confirm")
+	wait(t, page, `!`+banner+`.checkVisibility() && !document.title.includes('fallos')`)
+	if faults.Status().Enabled {
+		t.Error("the faults go on")
+	}
+}
+
+// replay serves the page to a browser with what was recorded, as of then.
+func replay(t *testing.T, recorded map[string][]byte) (page context.Context) {
+	t.Helper()
 	files := manyDependencies(t, 0) // serves the page's files
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, ok := recorded[r.URL.RequestURI()]
@@ -418,31 +477,39 @@ func TestPicturesOfAnHour(t *testing.T) {
 		}
 	}))
 	t.Cleanup(site.Close)
-	page := browse(t, "about:blank")
-	calm := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}
-	if _, err := chromedp.Call(page, emulation.SetEmulatedMedia, calm); err != nil {
-		t.Fatal(err)
-	}
+	page = browse(t, "about:blank")
+	media(t, page, "light")
 	steps(t, page, chromedp.Navigate(site.URL))
-	wait(t, page, levelName+` === 'Emergency' && document.querySelector('#lanes li') !== null`)
+	wait(t, page, `system !== null && document.querySelector('#lanes li') !== null`)
 	still(t, page)
-	shoot(t, page, "page-emergency")
+	return page
+}
 
-	evaluate[bool](t, page, `document.querySelector('#rows tr[data-name="db"] .toggle').click() ?? true`)
-	wait(t, page, `document.querySelector('.detail .matrix') !== null`)
-	evaluate[bool](t, page, `(document.querySelector('.detail details').open = true)`)
-	shoot(t, page, "page-details")
-	evaluate[bool](t, page, `document.querySelector('#rows tr[data-name="db"] .toggle').click() ?? true`)
-
-	dark := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}, {Name: "prefers-reduced-motion", Value: "reduce"}}}
-	if _, err := chromedp.Call(page, emulation.SetEmulatedMedia, dark); err != nil {
+// media chooses light or dark, without motion.
+func media(t *testing.T, page context.Context, scheme string) { //nolint:revive // t first, as everywhere here
+	t.Helper()
+	features := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}}
+	if _, err := chromedp.Call(page, emulation.SetEmulatedMedia, features); err != nil {
 		t.Fatal(err)
 	}
-	steps(t, page, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
-	speak(t, page, "es")
-	if colour := evaluate[string](t, page, `getComputedStyle(document.body).backgroundColor`); colour != "rgb(16, 19, 23)" {
-		t.Errorf("dark mode has the background %s", colour)
+}
+
+// legible looks at the page in light and dark for texts that are hard to read.
+func legible(t *testing.T, page context.Context) { //nolint:revive // as above
+	t.Helper()
+	for _, scheme := range []string{"light", "dark"} {
+		media(t, page, scheme)
+		var pale []string
+		if err := json.Unmarshal([]byte(evaluate[string](t, page, contrast)), &pale); err != nil || len(pale) > 0 {
+			t.Errorf("%s: hard to read: %q %v", scheme, pale, err)
+		}
 	}
+}
+
+// fits looks at the page in widths from a small phone to a laptop for what
+// stands out.
+func fits(t *testing.T, page context.Context) { //nolint:revive // as above
+	t.Helper()
 	for _, width := range []int64{320, 390, 600, 768, 1024} {
 		steps(t, page, chromedp.EmulateViewport(width, 844, chromedp.EmulateMobile))
 		if wide := evaluate[int64](t, page, `document.documentElement.scrollWidth`); wide > width {
@@ -452,22 +519,44 @@ func TestPicturesOfAnHour(t *testing.T) {
 			t.Errorf("at a width of %d these stand out: %s", width, wide)
 		}
 	}
+}
+
+// The pictures in the docs show an hour that was lived through in virtual time:
+// what the page is told at its end is recorded, and told to the browser.
+func TestPicturesOfAnHour(t *testing.T) {
+	page := replay(t, anHour(t, hour))
+	wait(t, page, levelName+` === 'Emergency'`)
+	shoot(t, page, "page-emergency")
+
+	evaluate[bool](t, page, `document.querySelector('#rows tr[data-name="db"] .toggle').click() ?? true`)
+	wait(t, page, `document.querySelector('.detail .matrix') !== null`)
+	evaluate[bool](t, page, `(document.querySelector('.detail details').open = true)`)
+	shoot(t, page, "page-details")
+	evaluate[bool](t, page, `document.querySelector('#rows tr[data-name="db"] .toggle').click() ?? true`)
+
+	media(t, page, "dark")
+	steps(t, page, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
+	speak(t, page, "es")
+	if colour := evaluate[string](t, page, `getComputedStyle(document.body).backgroundColor`); colour != "rgb(16, 19, 23)" {
+		t.Errorf("dark mode has the background %s", colour)
+	}
+	fits(t, page)
 	steps(t, page, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
 	wait(t, page, `document.querySelector('#rows tr .pill') !== null`)
 	if foreign := evaluate[string](t, page, otherLanguage); foreign != "" {
 		t.Errorf("in Spanish the page says %s", foreign)
 	}
 	shoot(t, page, "page-phone-dark-spanish")
-	for _, scheme := range []string{"light", "dark"} {
-		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}}
-		if _, err := chromedp.Call(page, emulation.SetEmulatedMedia, media); err != nil {
-			t.Fatal(err)
-		}
-		var pale []string
-		if err := json.Unmarshal([]byte(evaluate[string](t, page, contrast)), &pale); err != nil || len(pale) > 0 {
-			t.Errorf("%s: hard to read: %q %v", scheme, pale, err)
-		}
-	}
+	legible(t, page)
+}
+
+// The same on a game day, when the hour ends with faults on purpose.
+func TestPicturesOfAGameDay(t *testing.T) {
+	page := replay(t, anHour(t, gameDay(), chaos.Fault{Kind: chaos.Error, Dependency: "redis"}, chaos.Fault{Kind: chaos.Latency, Delay: time.Second, Dependency: "openai"}))
+	wait(t, page, levelName+` === 'Degraded' && document.querySelector('#chaos').checkVisibility()`)
+	shoot(t, page, "page-chaos")
+	fits(t, page)
+	legible(t, page)
 }
 
 // still keeps the page's clock where the recording ends.
