@@ -41,6 +41,7 @@ type program struct {
 	succ   [][]int32        // flows by source
 	subs   [][]sub          // calls to resolve by receiver
 	queue  []fact
+	handed []handed // contexts that resil guards hand on, as soon as their policies are known
 
 	stores    map[int32][]stored // by base variable: what is stored in its objects
 	stored    map[int32][]int32  // objects: further parts
@@ -317,6 +318,19 @@ func (p *program) flow(dst, src int32) {
 // solve propagates until nothing changes.
 func (p *program) solve() {
 	p.defaults()
+	p.drain()
+	for len(p.handed) > 0 {
+		handed := p.handed
+		p.handed = nil
+		for _, h := range handed {
+			p.handContext(h.op, h.v)
+		}
+		p.drain()
+	}
+}
+
+// drain propagates all that is queued.
+func (p *program) drain() {
 	for len(p.queue) > 0 {
 		f := p.queue[len(p.queue)-1]
 		p.queue = p.queue[:len(p.queue)-1]
@@ -550,23 +564,44 @@ func (p *program) callback(o *op, n *node) {
 		if v == 0 {
 			continue
 		}
-		limit := 0.0
-		if o.Row.Dependency == "resil" {
-			limit = p.limit(o)
-		}
-		switch {
-		case o.Row.Timed || limit > 0:
-			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Limited, Seconds: limit}))
-		case o.Context == 0:
-			p.add(v, p.value(n.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Foreign}))
+		if o.Row.Dependency == "resil" && !o.Row.Timed {
+			p.handed = append(p.handed, handed{o, v})
+		} else {
+			p.passContext(o, v, o.Row.Timed, 0)
 		}
 		// It is handed what the foreign function was, or what is made of it: a
 		// transaction of a database.
 		for _, g := range given {
-			if g != o.v(o.Context) || !o.Row.Timed && limit == 0 {
+			if g != o.v(o.Context) {
 				p.flow(v, g)
 			}
 		}
+	}
+}
+
+// handed is a parameter of a function that a resil guard runs.
+type handed struct {
+	op *op
+	v  int32
+}
+
+// handContext gives a parameter the context of a resil guard: a policy may be
+// stated far from the call, so what holds it must have been followed.
+func (p *program) handContext(o *op, v int32) {
+	limit := p.limit(o)
+	p.passContext(o, v, limit > 0, limit)
+}
+
+// passContext gives a parameter of what a foreign function runs its context:
+// one with a deadline of its own, its caller's, or one from out of sight.
+func (p *program) passContext(o *op, v int32, timed bool, limit float64) {
+	switch {
+	case timed:
+		p.add(v, p.value(o.node.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Limited, Seconds: limit}))
+	case o.Context == 0:
+		p.add(v, p.value(o.node.pkg, summary.Value{Kind: summary.ContextValue, Bound: summary.Foreign}))
+	default:
+		p.flow(v, o.v(o.Context))
 	}
 }
 
