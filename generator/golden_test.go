@@ -1,13 +1,16 @@
 package generator_test
 
 import (
+	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/resilgo/resil/generator"
+	"github.com/resilgo/resil/generator/report"
 )
 
 // TestMain keeps the tests out of the user's cache.
@@ -76,17 +79,19 @@ func TestGolden(t *testing.T) {
 }
 
 // TestGoldenRuns compiles, vets and runs what was generated, with the real
-// runtime, also for the systems and tags that some of it is for.
+// runtime, also for the systems and tags that some of it is for, and with the
+// tests that resilgen writes for all these interfaces.
 func TestGoldenRuns(t *testing.T) {
+	overlay := "-overlay=" + guardTests(t)
 	for _, run := range []struct {
 		name string
 		env  string
 		args []string
 	}{
-		{"vet", "", []string{"vet", "./..."}},
+		{"vet", "", []string{"vet", overlay, "./..."}},
 		{"vet on Windows", "GOOS=windows", []string{"vet", "./constraints"}},
 		{"vet with tags", "", []string{"vet", "-tags=integration", "./constraints"}},
-		{"test", "", []string{"test", "-timeout=60s", "./..."}},
+		{"test", "", []string{"test", overlay, "-timeout=60s", "./..."}},
 	} {
 		t.Run(run.name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), "go", run.args...)
@@ -97,4 +102,39 @@ func TestGoldenRuns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// guardTests writes the tests of the goldens' guards and returns the name of
+// the file that tells the go command where to find them.
+func guardTests(t *testing.T) (overlay string) {
+	t.Helper()
+	root, err := filepath.Abs(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := generator.Load(generator.Options{Dir: root, Patterns: []string{"./..."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := report.Tests(report.Input{Fset: m.Fset, Packages: m.Packages, Dir: root})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d test files: %v", len(files), err)
+	}
+	dir := t.TempDir()
+	write := func(name string, content []byte) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	replace := map[string]string{}
+	for n, f := range files {
+		replace[f.Path] = write(fmt.Sprintf("%d.go", n), f.Content)
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write("overlay.json", list)
 }

@@ -55,7 +55,12 @@ func (w *testWriter) value(v reflect.Value) string {
 		if v.Kind() == reflect.Slice {
 			elem := w.typeName(v.Type().Elem())
 			for n := range items {
-				items[n] = strings.TrimPrefix(items[n], elem) // as gofmt -s has it
+				if fields, ok := strings.CutPrefix(items[n], elem+"{"); ok {
+					items[n] = "{" + fields // as gofmt -s has it
+				}
+			}
+			if len(items) > 1 && v.Type().Elem().Kind() == reflect.Struct {
+				return "[]" + elem + "{\n" + strings.Join(items, ",\n") + ",\n}"
 			}
 			return "[]" + elem + "{" + strings.Join(items, ", ") + "}"
 		}

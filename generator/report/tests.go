@@ -7,6 +7,7 @@ import (
 	"go/format"
 	"go/types"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"text/template"
@@ -30,11 +31,9 @@ type TestFile struct {
 	Coverage Coverage
 }
 
-// Tests returns a Go test file for each package with guards. The tests prove
-// on virtual time, against a client that does what they say, that each guard's
-// breaker opens and recovers, that attempts end and are repeated, that what
-// stands in does, and what each level does. They hold the numbers of the
-// directives, so they fail when the code between is changed by hand.
+// Tests returns a Go test file for each package with guards. What the tests say
+// is what directives state, with all defaults; how they prove it of the guard
+// that the generated code makes is the business of package resiltest.
 func Tests(in Input) ([]TestFile, error) {
 	var out []TestFile
 	for _, p := range in.Packages {
@@ -83,7 +82,6 @@ var testsTemplate = template.Must(template.New("tests").Parse(testsText))
 type testWriter struct {
 	Package string
 	Guards  []testGuard
-	Outbox  bool // one of them needs a place for deferred writes
 	covered Coverage
 	pkg     *types.Package
 	imports map[string]string // path → local name
@@ -92,49 +90,37 @@ type testWriter struct {
 // testGuard is the test of one guard.
 type testGuard struct {
 	Name        string // of the interface
-	Dependency  string
-	TypeArgs    string // "", "[string]"
-	Decorator   string
-	Constructor string
-	Fallback    string // the generated XFallback, "" if there is none
-	Field       string // of the fake, no method of the interface
+	Guarded     string // the decorator, with type arguments
+	Constructor string // with type arguments
+	Client      string // the fake client
+	Fallback    string // the fake of the generated XFallback, "" if there is none
+	Field       string // of the fake client, no method of the interface
 	Fakes       []testFake
 	Fallbacks   []testFake
 	Spec        string // what the dependency is held to, as Go
 	Probed      bool   // it has a health check
 	Methods     []testMethod
-	Breaker     *testBreaker
 }
 
 // testFake is a method of a fake client or fallback.
 type testFake struct {
 	Name, Params, Results string
-	Context               string // what it calls the client with; "" = it does nothing
-	Command               string // type of its command, "" if it has none
+	Context               string // what it asks the proof with; "" = it does nothing
+	Command               string // Go that makes its command, "" if it has none
+}
+
+// Doing says how the method does what call does: by its error or its command.
+func (f testFake) Doing(err, command, call string) map[string]string {
+	return map[string]string{"Call": call, "Err": err, "Command": command, "Made": f.Command}
 }
 
 // testMethod is what one method is held to.
 type testMethod struct {
-	Name     string
-	Call     string   // "guard.Get(ctx, \"\")" and what makes an error of it
-	Spec     string   // its policies, as Go
-	Attempts int      // calls of a client that fails
-	Next     []string // fallbacks behind the first that a test can get to, as labels
-	Stale    string   // how long it keeps answers; "" = it keeps none
-	AtOnce   int      // calls that the bulkheads let through; 0 = not to be told
-	Burst    int      // calls that the rates let through; 0 = not to be told
-	Arms     int      // of a hedged call; 0 = not to be told
-	Answers  string   // errors that are answers, as Go
-	Failures string   // errors that are failures, as Go
-}
-
-// testBreaker is what the breaker of a guard is held to.
-type testBreaker struct {
-	Method, Call string
-	Threshold    int
-	Pause        string // between calls, so that no rate limit is in the way
-	Slow         string // the client answers, but only after this
-	Recover      string // longer than the breaker stays open
+	Call     string // statements that call the method and return its error
+	Spec     string // its policies, as Go
+	Then     string // fallbacks behind the first that a test can get to, as Go
+	Answers  string // errors that are answers, as Go
+	Failures string // errors that are failures, as Go
 }
 
 func newTestWriter(p *model.Package) *testWriter {
@@ -150,16 +136,14 @@ func (w *testWriter) Import(path, name string) string {
 	if known := w.imports[path]; known != "" {
 		return known
 	}
-	chosen := name
-	for n := 2; w.isTaken(chosen); n++ {
-		chosen = fmt.Sprintf("%s%d", name, n)
-	}
+	chosen := unique(name, w.isTaken)
 	w.imports[path] = chosen
 	return chosen
 }
 
-// reserved are the local names of the template.
-var reserved = []string{"t", "ctx", "guard", "client", "sys", "err", "call", "f", "c", "s", "start", "level", "test", "open"}
+// reserved are the local names of the template. Those of bodies that also name
+// types of the package come out of Local.
+var reserved = []string{"t", "sys", "client", "fallback", "f", "ctx", "guard", "err", "command"}
 
 func (w *testWriter) isTaken(name string) bool {
 	for _, other := range w.imports {
@@ -167,19 +151,39 @@ func (w *testWriter) isTaken(name string) bool {
 			return true
 		}
 	}
-	return w.pkg.Scope().Lookup(name) != nil || slices.Contains(reserved, name)
+	return w.isDeclared(name) || slices.Contains(reserved, name)
 }
 
-// The packages that every test file needs.
-func (w *testWriter) Ctx() string      { return w.Import("context", "context") }
-func (w *testWriter) Atomic() string   { return w.Import("sync/atomic", "atomic") }
-func (w *testWriter) Errors() string   { return w.Import("errors", "errors") }
-func (w *testWriter) Fmt() string      { return w.Import("fmt", "fmt") }
-func (w *testWriter) Slog() string     { return w.Import("log/slog", "slog") }
-func (w *testWriter) Testing() string  { return w.Import("testing", "testing") }
-func (w *testWriter) Synctest() string { return w.Import("testing/synctest", "synctest") }
-func (w *testWriter) Time() string     { return w.Import("time", "time") }
-func (w *testWriter) Resil() string    { return w.Import("github.com/resilgo/resil/runtime", "resil") }
+// isDeclared reports whether the package has the name, or a test of this file.
+func (w *testWriter) isDeclared(name string) bool {
+	return w.pkg.Scope().Lookup(name) != nil || slices.ContainsFunc(w.Guards, func(g testGuard) bool {
+		return name == g.Client || name == g.Fallback
+	})
+}
+
+// Local returns a name for a parameter or variable that hides no name of the
+// package.
+func (w *testWriter) Local(name string) string { return unique(name, w.isDeclared) }
+
+// unique returns name, or name with the first number that is not taken.
+func unique(name string, taken func(string) bool) string {
+	chosen := name
+	for n := 2; taken(chosen); n++ {
+		chosen = fmt.Sprintf("%s%d", name, n)
+	}
+	return chosen
+}
+
+// The packages that test files need.
+func (w *testWriter) Context() string { return w.Import("context", "context") }
+func (w *testWriter) Testing() string { return w.Import("testing", "testing") }
+func (w *testWriter) Time() string    { return w.Import("time", "time") }
+func (w *testWriter) Resil() string   { return w.Import("github.com/resilgo/resil/runtime", "resil") }
+
+// Kit is the package that proves.
+func (w *testWriter) Kit() string {
+	return w.Import("github.com/resilgo/resil/runtime/resiltest", "resiltest")
+}
 
 // Imports returns the lines of the import block.
 func (w *testWriter) Imports() []string { return importLines(w.imports) }
@@ -241,21 +245,21 @@ func (w *testWriter) iface(d *dependency, i *model.Interface) {
 	if !ok {
 		return // no type arguments that a test could know
 	}
-	g := testGuard{Name: i.Name, Dependency: d.Name, TypeArgs: args, Decorator: i.Decorator, Constructor: i.Constructor, Field: fieldName(i)}
+	g := testGuard{Name: i.Name, Guarded: i.Decorator + args, Constructor: i.Constructor + args, Field: fieldName(i)}
+	g.Client = unique("testClientOf"+title(i.Name), w.isDeclared)
 	g.Spec, g.Probed = w.literal(d.spec()), i.Health != nil
 	for _, m := range i.Methods {
 		g.Fakes = append(g.Fakes, w.fake(m, m.Name, sigs[m.Name], m.Guarded()))
 		if m.Guarded() {
-			g.Methods = append(g.Methods, w.method(d, m, sigs[m.Name]))
+			g.Methods = append(g.Methods, w.method(m, sigs[m.Name]))
 		}
 	}
 	if i.FallbackMethods != nil {
-		g.Fallback = i.FallbackType + args
+		g.Fallback = unique("testFallbackOf"+title(i.Name), w.isDeclared)
 		for _, f := range i.FallbackMethods {
-			g.Fallbacks = append(g.Fallbacks, w.fake(f.For, f.Name, sigs[f.For.Name], false))
+			g.Fallbacks = append(g.Fallbacks, w.fake(f.For, f.Name, sigs[f.For.Name], true))
 		}
 	}
-	g.Breaker = w.breaker(d, i, sigs)
 	w.Guards = append(w.Guards, g)
 }
 
@@ -298,12 +302,12 @@ func fieldName(i *model.Interface) string {
 	return "guardTestClientOfTheFake"
 }
 
-// fake makes a method that does what the test says, or, of what stands in and
-// what is forwarded untouched, one that does nothing.
-func (w *testWriter) fake(m *model.Method, name string, sig *types.Signature, client bool) testFake {
+// fake makes a method that does what a proof says, or, of what is forwarded
+// untouched, one that does nothing.
+func (w *testWriter) fake(m *model.Method, name string, sig *types.Signature, asks bool) testFake {
 	f := testFake{Name: name}
-	if client {
-		f.Context = w.Ctx() + ".Background()"
+	if asks && m.Context < 0 {
+		f.Context = w.Context() + ".Background()"
 	}
 	var params, results []string
 	for n := range sig.Params().Len() {
@@ -312,8 +316,9 @@ func (w *testWriter) fake(m *model.Method, name string, sig *types.Signature, cl
 			t = "..." + strings.TrimPrefix(t, "[]")
 		}
 		param := "_"
-		if n == m.Context && client {
-			param, f.Context = "ctx", "ctx"
+		if n == m.Context && asks {
+			param = w.Local("ctx")
+			f.Context = param
 		}
 		params = append(params, param+" "+t)
 	}
@@ -322,10 +327,10 @@ func (w *testWriter) fake(m *model.Method, name string, sig *types.Signature, cl
 		result := "_"
 		switch {
 		case len(m.Errors) > 0 && n == m.Errors[len(m.Errors)-1]:
-			result = "err"
+			result = w.Local("err")
 		case len(m.Errors) == 0 && n == m.Command:
-			result = "command"
-			f.Command = strings.TrimPrefix(t, "*")
+			result = w.Local("command")
+			f.Command = w.New(strings.TrimPrefix(t, "*"))
 		}
 		results = append(results, result+" "+t)
 	}
@@ -334,18 +339,13 @@ func (w *testWriter) fake(m *model.Method, name string, sig *types.Signature, cl
 }
 
 // method says what the directives promise of a method.
-func (w *testWriter) method(d *dependency, m *model.Method, sig *types.Signature) testMethod {
-	out := testMethod{Name: m.Name, Call: w.call(m, sig), Spec: w.literal(specOf(m)), Attempts: d.attempts(m)}
-	for n, f := range m.Fallbacks {
-		// Behind another fallback it is not told from what that one answers.
-		if n == 0 && f.Spec.Strategy == resil.StrategyStale && waits(m) < f.Spec.TTL/10 {
-			out.Stale = w.duration(f.Spec.TTL)
-		}
-		w.Outbox = w.Outbox || f.Spec.Strategy == resil.StrategyOutbox
+func (w *testWriter) method(m *model.Method, sig *types.Signature) testMethod {
+	then := next(m)
+	w.covered.add(m, len(then))
+	out := testMethod{Call: w.call(m, sig), Spec: w.literal(specOf(m))}
+	if len(then) > 0 {
+		out.Then = w.value(reflect.ValueOf(then))
 	}
-	out.Next = next(m)
-	w.covered.add(m, len(out.Next))
-	out.AtOnce, out.Burst, out.Arms = d.atOnce(m), d.burst(m), d.arms(m)
 	if m.Errs != nil {
 		out.Answers, out.Failures = w.values(m.Errs.Value.Ignore), w.values(m.Errs.Value.Failure)
 	}
@@ -367,66 +367,6 @@ func (w *testWriter) values(list []model.ErrorMatch) string {
 		out = append(out, name)
 	}
 	return strings.Join(out, ", ")
-}
-
-// most bounds how many calls a test makes to meet a limit.
-const most = 1000
-
-// atOnce returns how many calls of a method its bulkheads let through at once,
-// 0 when something else than they decides.
-func (d *dependency) atOnce(m *model.Method) int {
-	limit := 0
-	for _, b := range []*model.Setting[resil.Bulkhead]{d.Bulkhead, m.Bulkhead} {
-		if b != nil && (limit == 0 || b.Value.Max < limit) {
-			limit = b.Value.Max
-		}
-	}
-	if m.Hedge != nil || d.Rate != nil || m.Rate != nil || limit > most {
-		return 0
-	}
-	return limit
-}
-
-// burst returns how many calls of a method its rates let through at once, 0
-// when something else than they decides.
-func (d *dependency) burst(m *model.Method) int {
-	limit := 0
-	for _, r := range []*model.Setting[resil.Rate]{d.Rate, m.Rate} {
-		if r == nil {
-			continue
-		}
-		if b := r.Value.WithDefaults().Burst; limit == 0 || b < limit {
-			limit = b
-		}
-	}
-	if m.Hedge != nil || m.Retry != nil || limit > most {
-		return 0
-	}
-	return limit
-}
-
-// arms returns how many calls a hedged method makes of a client that only
-// answers the last, 0 when there is no hedge or something else ends them.
-func (d *dependency) arms(m *model.Method) int {
-	if m.Hedge == nil {
-		return 0
-	}
-	h := m.Hedge.Value.WithDefaults()
-	n := 1 + h.Max
-	if m.Timeout != nil && time.Duration(h.Max)*h.After >= m.Timeout.Value.Attempt {
-		return 0
-	}
-	for _, b := range []*model.Setting[resil.Bulkhead]{d.Bulkhead, m.Bulkhead} {
-		if b != nil && b.Value.Max < n {
-			return 0
-		}
-	}
-	for _, r := range []*model.Setting[resil.Rate]{d.Rate, m.Rate} {
-		if r != nil && r.Value.WithDefaults().Burst < n {
-			return 0
-		}
-	}
-	return n
 }
 
 // spec returns what is in force for a dependency, defaults included.
@@ -472,7 +412,7 @@ func specOf(m *model.Method) resil.MethodSpec {
 // next returns the strategies behind the first that a test can get to: before
 // them stands nothing that answers whatever a test does. What call=Func names
 // runs for real, so what stands behind it may be out of reach.
-func next(m *model.Method) (labels []string) {
+func next(m *model.Method) (then []resil.Strategy) {
 	for n, f := range m.Fallbacks {
 		if n == 0 {
 			continue
@@ -482,9 +422,9 @@ func next(m *model.Method) (labels []string) {
 		if own || before.Spec.Strategy == resil.StrategyZero || f.Spec.Strategy == m.Fallbacks[0].Spec.Strategy {
 			break
 		}
-		labels = append(labels, f.Spec.Strategy.String())
+		then = append(then, f.Spec.Strategy)
 	}
-	return labels
+	return then
 }
 
 // Coverage is how much of what directives state is exercised by generated
@@ -513,84 +453,53 @@ func (c *Coverage) add(m *model.Method, behind int) {
 	}
 }
 
-// waits returns the longest that a call waits between attempts.
-func waits(m *model.Method) time.Duration {
-	if m.Retry == nil {
-		return 0
-	}
-	return m.Retry.Value.WithDefaults().WorstCase(0)
-}
-
-// attempts returns how often a client that fails at once is called: by a
-// single call, before the breaker ends it. 0 = not to be told,
-// with hedges.
-func (d *dependency) attempts(m *model.Method) int {
-	if m.Hedge != nil {
-		return 0
-	}
-	if m.Retry == nil {
-		return 1
-	}
-	n := m.Retry.Value.Attempts // a budget starts with as many retries
-	if m.Rate != nil || d.Rate != nil {
-		return 0 // the limit may refuse what the retry asks for
-	}
-	if threshold, slow := d.threshold(); !slow {
-		n = min(n, threshold)
-	}
-	return n
-}
-
-// threshold returns how many failures at once open the breaker, or slow
-// answers if only these do.
-func (d *dependency) threshold() (calls int, slow bool) {
-	b := d.breaker()
-	switch {
-	case b.Failures > 0 && b.Ratio > 0:
-		return min(b.Failures, b.Min), false
-	case b.Failures > 0:
-		return b.Failures, false
-	case b.Ratio > 0:
-		return b.Min, false
-	default:
-		return b.Min, true
-	}
-}
-
-// call returns Go that calls a method with zero arguments and makes an error
-// of its results.
+// call returns statements that call a method with zero arguments and return its
+// error.
 func (w *testWriter) call(m *model.Method, sig *types.Signature) string {
 	var args []string
 	for n := range sig.Params().Len() {
 		switch {
 		case n == m.Context:
-			args = append(args, "ctx")
+			args = append(args, w.Local("ctx"))
 		case sig.Variadic() && n == sig.Params().Len()-1:
 		default:
 			args = append(args, w.zero(sig.Params().At(n).Type()))
 		}
 	}
-	call := fmt.Sprintf("guard.%s(%s)", m.Name, strings.Join(args, ", "))
-	if len(m.Errors) == 0 && len(m.Results) == 1 {
-		return "return " + call + ".Err()"
+	call := fmt.Sprintf("%s.%s(%s)", w.Local("guard"), m.Name, strings.Join(args, ", "))
+	result, has := w.Local("err"), ""
+	at := m.Command
+	if len(m.Errors) > 0 {
+		at = m.Errors[len(m.Errors)-1]
+	} else {
+		result, has = w.Local("command"), ".Err()"
 	}
 	if len(m.Results) == 1 {
-		return "return " + call
+		return "return " + call + has
 	}
-	names := make([]string, len(m.Results))
-	for n := range names {
-		names[n] = "_"
-	}
-	if len(m.Errors) > 0 {
-		names[m.Errors[len(m.Errors)-1]] = "err"
-		return strings.Join(names, ", ") + " = " + call + "\nreturn err"
-	}
-	names[m.Command] = "command"
-	return strings.Join(names, ", ") + " := " + call + "\nreturn command.Err()"
+	names := slices.Repeat([]string{"_"}, len(m.Results))
+	names[at] = result
+	return strings.Join(names, ", ") + " := " + call + "\nreturn " + result + has
 }
 
-// zero returns the zero value of a type as Go.
+// New returns Go that makes a pointer to a zero value.
+func (w *testWriter) New(typ string) string {
+	if !w.isDeclared("new") {
+		return "new(" + typ + ")"
+	}
+	return "func() *" + typ + " { var v " + typ + "; return &v }()"
+}
+
+// zero returns the zero value of a type as Go, also where the package gives
+// another meaning to the words that Go has for it.
 func (w *testWriter) zero(t types.Type) string {
+	if literal := w.literalZero(t); !w.isDeclared(literal) {
+		return literal
+	}
+	return "func() (zero " + w.typeString(t) + ") { return }()"
+}
+
+func (w *testWriter) literalZero(t types.Type) string {
 	switch u := t.Underlying().(type) {
 	case *types.Basic:
 		switch {
@@ -626,55 +535,3 @@ func (w *testWriter) duration(d time.Duration) string {
 }
 
 func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
-// breaker chooses the method that shows the breaker best: one that retries and
-// hedges little. nil when calls cannot trip it at a pace the limits allow.
-func (w *testWriter) breaker(d *dependency, i *model.Interface, sigs map[string]*types.Signature) *testBreaker {
-	var best *model.Method
-	cost := func(m *model.Method) int {
-		n := 0
-		if m.Hedge != nil {
-			n += 1000
-		}
-		if m.Retry != nil {
-			n += m.Retry.Value.Attempts
-		}
-		if m.Kind == resil.Write {
-			n += 500 // writes are shed first
-		}
-		return n
-	}
-	for _, m := range i.Methods {
-		if m.Guarded() && (best == nil || cost(m) < cost(best)) {
-			best = m
-		}
-	}
-	threshold, slow := d.threshold()
-	b := d.breaker()
-	out := &testBreaker{Method: best.Name, Call: w.call(best, sigs[best.Name]), Threshold: threshold, Recover: w.duration(b.Open + b.Open/8 + time.Second)}
-	if slow {
-		if best.Timeout != nil && best.Timeout.Value.Attempt <= b.Slow+time.Millisecond {
-			return nil // it times out before it is slow
-		}
-		if time.Duration(threshold)*b.Slow > b.Window {
-			return nil // so few calls fit into the window that they never count
-		}
-		out.Slow = w.duration(b.Slow + time.Millisecond)
-	}
-	if pause := max(pace(d.Rate), pace(best.Rate)); pause > 0 {
-		if b.Failures == 0 || best.Hedge != nil || best.Retry != nil {
-			return nil // at the pace of the limit the window forgets
-		}
-		out.Pause = w.duration(pause)
-	}
-	return out
-}
-
-// pace returns the time between two calls that a rate limit allows.
-func pace(s *model.Setting[resil.Rate]) time.Duration {
-	if s == nil {
-		return 0
-	}
-	r := s.Value.WithDefaults()
-	return r.Per/time.Duration(r.N) + time.Millisecond
-}

@@ -30,12 +30,13 @@ var noEntryPoints = map[string][]string{
 	"runtime/config":           {"Apply", "Load", "Problems", "Schema"},
 	"runtime/outbox":           {"WithKey"}, // of another store's entries
 	"runtime/admin":            {"Serve"},   // listens
-	"runtime/resiltest":        {"Conform", "Answer", "Deaf", "Delay", "Goexit", "Hang", "NewGate", "Panic"},
-	"runtime/share":            {"Redis"}, // needs a server
-	"runtime/sqlguard":         {"Unwrap"},
-	"runtime/httpguard":        {"Health", "Shed"},
-	"runtime/grpcguard":        {"Health"},
-	"runtime/tracing":          {"GenAI", "HTTP", "RPC", "WithAttributes", "WithErrorText"},
+	// Conform and Prove take a test, which examples have none of.
+	"runtime/resiltest": {"Conform", "Prove", "Answer", "Deaf", "Delay", "Goexit", "Hang", "NewGate", "Panic"},
+	"runtime/share":     {"Redis"}, // needs a server
+	"runtime/sqlguard":  {"Unwrap"},
+	"runtime/httpguard": {"Health", "Shed"},
+	"runtime/grpcguard": {"Health"},
+	"runtime/tracing":   {"GenAI", "HTTP", "RPC", "WithAttributes", "WithErrorText"},
 }
 
 // TestEveryEntryPointHasARunnableExample holds that documentation shows how to

@@ -4,486 +4,88 @@ package archive
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"log/slog"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/resiltest"
 )
 
-// These tests hold the guards of this package to their directives. They run on
-// virtual time, with zero arguments and clients that do what a test says. What
-// call=Func names runs for real.
-
-// errGuardTest is what a client returns that fails.
-var errGuardTest = errors.New("the client fails")
-
-// guardTestClient does what a test says and counts. Hedged calls come at once.
-type guardTestClient struct {
-	count atomic.Int64
-	do    func(ctx context.Context, n int) error // the n-th call; nil answers
-	stood error                                  // what stands in fails with it; nil answers
-}
-
-// standIn is what stands in for a method.
-func (c *guardTestClient) standIn() error { return c.stood }
-
-func (c *guardTestClient) calls() int { return int(c.count.Load()) }
-
-func (c *guardTestClient) call(ctx context.Context) error {
-	n := int(c.count.Add(1))
-	if c.do == nil {
-		return nil
-	}
-	return c.do(ctx, n)
-}
-
-// fails is what a client does that always fails.
-func (c *guardTestClient) fails(context.Context, int) error { return errGuardTest }
-
-// guardTest is one method and what its directives say.
-type guardTest struct {
-	policy   resil.MethodSpec // the policies in force, defaults included
-	attempts int              // calls of a client that fails; 0 = not to be told
-	next     []string         // fallbacks behind the first that a test can get to
-	stale    time.Duration    // how long it keeps an answer; 0 = it keeps none
-	atOnce   int              // calls that a bulkhead lets through at once; 0 = not to be told
-	burst    int              // calls that a rate lets through at once; 0 = not to be told
-	arms     int              // calls of a client that only answers the last; 0 = no hedge to be told
-	answers  []error          // errors that are answers
-	failures []error          // errors that are failures whatever they look like
-	start    func(t *testing.T) (*resil.System, *guardTestClient, func(context.Context) error)
-}
-
-// fallback returns the first strategy, "" if there is none.
-func (g guardTest) fallback() string {
-	if len(g.policy.Fallbacks) == 0 {
-		return ""
-	}
-	return g.policy.Fallbacks[0].Strategy.String()
-}
-
-func (g guardTest) run(t *testing.T) {
-	in := func(name string, test func(t *testing.T, sys *resil.System, client *guardTestClient, call func(context.Context) error)) {
-		t.Run(g.policy.Name+"/"+name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				sys, client, call := g.start(t)
-				test(t, sys, client, call)
-			})
-		})
-	}
-	in("policy", func(t *testing.T, sys *resil.System, _ *guardTestClient, _ func(context.Context) error) {
-		for _, have := range sys.Status().Dependencies[0].Methods {
-			if have.Name == g.policy.Name {
-				guardTestPolicy(t, have, g.policy)
-				return
-			}
-		}
-		t.Error("the method is not guarded")
-	})
-	in("failure", func(t *testing.T, sys *resil.System, client *guardTestClient, call func(context.Context) error) {
-		client.do = client.fails
-		sys.Metrics() // counts from now on
-		err := call(t.Context())
-		if g.attempts > 0 && client.calls() != g.attempts {
-			t.Errorf("a client that fails is called %d times, want %d", client.calls(), g.attempts)
-		}
-		if g.fallback() == "" && !errors.Is(err, errGuardTest) {
-			t.Errorf("the caller gets %v, want the client's error", err)
-		}
-		if g.fallback() != "" && guardTestFallbacks(sys, g.policy.Name, g.fallback()) == 0 {
-			t.Errorf("fallback %s does not run", g.fallback())
-		}
-	})
-	for _, answer := range g.answers {
-		in("ignore", func(t *testing.T, sys *resil.System, client *guardTestClient, call func(context.Context) error) {
-			client.do = func(context.Context, int) error { return answer }
-			sys.Metrics() // counts from now on
-			if err := call(t.Context()); !errors.Is(err, answer) {
-				t.Errorf("the caller gets %v, want the answer %v", err, answer)
-			}
-			if client.calls() != 1 {
-				t.Errorf("a client that answers %v is called %d times, want once", answer, client.calls())
-			}
-			if guardTestCounts(sys, g.policy.Name).Calls[resil.OutcomeSuccess-1] != 1 {
-				t.Errorf("%v counts as a failure, want an answer", answer)
-			}
-		})
-	}
-	for _, failure := range g.failures {
-		in("failing", func(t *testing.T, sys *resil.System, client *guardTestClient, call func(context.Context) error) {
-			client.do = func(context.Context, int) error { return failure }
-			sys.Metrics()         // counts from now on
-			_ = call(t.Context()) // what it counts as is the question
-			if guardTestCounts(sys, g.policy.Name).Calls[resil.OutcomeFailure-1] != 1 {
-				t.Errorf("%v counts as an answer, want a failure", failure)
-			}
-		})
-	}
-	if g.atOnce > 0 {
-		in("bulkhead", func(t *testing.T, _ *resil.System, client *guardTestClient, call func(context.Context) error) {
-			release := make(chan struct{})
-			client.do = func(context.Context, int) error {
-				select {
-				case <-release:
-				case <-time.After(24 * time.Hour): // rather than for ever
-				}
-				return nil
-			}
-			for range g.atOnce {
-				go func() { _ = call(t.Context()) }()
-			}
-			synctest.Wait()
-			err := call(t.Context()) // one too many
-			if client.calls() != g.atOnce {
-				t.Errorf("%d calls are let through at once, want %d", client.calls(), g.atOnce)
-			}
-			if g.fallback() == "" && !errors.Is(err, resil.ErrBulkheadFull) {
-				t.Errorf("the next caller gets %v, want ErrBulkheadFull", err)
-			}
-			close(release)
-			synctest.Wait()
-		})
-	}
-	if g.burst > 0 {
-		in("rate", func(t *testing.T, _ *resil.System, client *guardTestClient, call func(context.Context) error) {
-			for range g.burst {
-				_ = call(t.Context()) // whether it is let through is counted below
-			}
-			err := call(t.Context()) // one too many
-			if client.calls() != g.burst {
-				t.Errorf("%d calls are let through at once, want %d", client.calls(), g.burst)
-			}
-			if g.fallback() == "" && !errors.Is(err, resil.ErrRateLimited) {
-				t.Errorf("the next caller gets %v, want ErrRateLimited", err)
-			}
-		})
-	}
-	if g.arms > 0 {
-		in("hedge", func(t *testing.T, _ *resil.System, client *guardTestClient, call func(context.Context) error) {
-			client.do = func(ctx context.Context, n int) error {
-				if n < g.arms {
-					<-ctx.Done()
-				}
-				return ctx.Err()
-			}
-			start := time.Now()
-			if err := call(t.Context()); err != nil {
-				t.Errorf("the caller gets %v, want what the last of %d answers", err, g.arms)
-			}
-			if got, want := time.Since(start), time.Duration(g.arms-1)*g.policy.Hedge.After; client.calls() != g.arms || got != want {
-				t.Errorf("%d calls until %s, want %d until %s", client.calls(), got, g.arms, want)
-			}
-		})
-	}
-	if timeout := g.policy.Timeout.Attempt; timeout > 0 {
-		in("timeout", func(t *testing.T, _ *resil.System, client *guardTestClient, call func(context.Context) error) {
-			var took atomic.Int64
-			client.do = func(ctx context.Context, n int) error {
-				start := time.Now()
-				select {
-				case <-ctx.Done():
-				case <-time.After(2 * timeout):
-				}
-				if n == 1 {
-					took.Store(int64(time.Since(start)))
-				}
-				return ctx.Err()
-			}
-			_ = call(t.Context()) // how long the first attempt took says it all
-			synctest.Wait()
-			if got := time.Duration(took.Load()); got != timeout {
-				t.Errorf("an attempt ends after %s, want %s", got, timeout)
-			}
-		})
-	}
-	for _, next := range g.next {
-		in("then "+next, func(t *testing.T, sys *resil.System, client *guardTestClient, call func(context.Context) error) {
-			sys.Metrics() // counts from now on
-			if next == "stale" {
-				if err := call(t.Context()); err != nil {
-					t.Fatalf("a client that answers: %v", err)
-				}
-			}
-			client.do, client.stood = client.fails, errGuardTest
-			_ = call(t.Context()) // whatever comes of it
-			if guardTestFallbacks(sys, g.policy.Name, next) == 0 {
-				t.Errorf("fallback %s does not run when those before it fail", next)
-			}
-		})
-	}
-	if g.stale > 0 {
-		in("stale", func(t *testing.T, _ *resil.System, client *guardTestClient, call func(context.Context) error) {
-			if err := call(t.Context()); err != nil {
-				t.Fatalf("a client that answers: %v", err)
-			}
-			client.do = client.fails
-			for _, kept := range []bool{true, false} { // at nine tenths of the time, and beyond it
-				wait := g.stale * 9 / 10
-				if !kept {
-					wait = g.stale * 2 / 10
-				}
-				time.Sleep(wait)
-				ctx, out := resil.WithOutcome(t.Context())
-				err := call(ctx)
-				how, _ := out.First()
-				if got := how.Strategy == resil.StrategyStale && err == nil; got != kept {
-					t.Errorf("an answer is kept for %s: given %v (%v), want %v", g.stale, got, err, kept)
-				}
-			}
-		})
-	}
-	for _, level := range resil.Levels() {
-		in(level.String(), func(t *testing.T, sys *resil.System, client *guardTestClient, call func(context.Context) error) {
-			if err := sys.Force(level, time.Minute, "test"); err != nil {
-				t.Fatal(err)
-			}
-			sys.Metrics() // counts from now on
-			action := g.policy.Levels.At(level)
-			if action == resil.ActOnce {
-				client.do = client.fails
-			}
-			err := call(t.Context())
-			want := 1
-			if action >= resil.ActFallback {
-				want = 0
-			}
-			if client.calls() != want {
-				t.Errorf("at level %s the client is called %d times, want %d: %s", level, client.calls(), want, action)
-			}
-			if action == resil.ActShed && !errors.Is(err, resil.ErrShed) {
-				t.Errorf("at level %s the caller gets %v, want ErrShed", level, err)
-			}
-			if action == resil.ActFallback && guardTestFallbacks(sys, g.policy.Name, g.fallback()) == 0 {
-				t.Errorf("at level %s fallback %s does not run", level, g.fallback())
-			}
-		})
-	}
-}
-
-// guardTestPolicy compares the policies in force for a method with what its
-// directives say.
-func guardTestPolicy(t *testing.T, have, want resil.MethodSpec) {
-	t.Helper()
-	guardTestEqual(t, "kind", have.Kind, want.Kind)
-	guardTestEqual(t, "idempotent", have.Idempotent, want.Idempotent)
-	guardTestEqual(t, "essential", have.Essential, want.Essential)
-	guardTestEqual(t, "health", have.Health, want.Health)
-	guardTestEqual(t, "timeout", have.Timeout, want.Timeout)
-	guardTestEqual(t, "retry", have.Retry, want.Retry)
-	guardTestEqual(t, "hedge", have.Hedge, want.Hedge)
-	guardTestEqual(t, "rate", have.Rate, want.Rate)
-	guardTestEqual(t, "bulkhead", have.Bulkhead, want.Bulkhead)
-	guardTestEqual(t, "fallbacks", have.Fallbacks, want.Fallbacks)
-	guardTestEqual(t, "levels", have.Levels, want.Levels)
-}
-
-// guardTestDependency compares what is in force for a dependency with what its
-// directives say.
-func guardTestDependency(t *testing.T, sys *resil.System, probed bool, want resil.GuardSpec) {
-	t.Helper()
-	status := sys.Status().Dependencies[0]
-	have := status.Limits
-	guardTestEqual(t, "the dependency", have.Dependency, want.Dependency)
-	guardTestEqual(t, "criticality", have.Criticality, want.Criticality)
-	guardTestEqual(t, "down", have.Down, want.Down)
-	guardTestEqual(t, "breaker", have.Breaker, want.Breaker)
-	guardTestEqual(t, "shared rate", have.Rate, want.Rate)
-	guardTestEqual(t, "shared bulkhead", have.Bulkhead, want.Bulkhead)
-	guardTestEqual(t, "has a health check", status.Checked, probed)
-}
-
-func guardTestEqual(t *testing.T, what string, have, want any) {
-	t.Helper()
-	if have, want := fmt.Sprintf("%+v", have), fmt.Sprintf("%+v", want); have != want {
-		t.Errorf("%s: %s is in force, want %s", what, have, want)
-	}
-}
-
-// guardTestCounts returns the numbers of a method.
-func guardTestCounts(sys *resil.System, method string) resil.MethodStats {
-	for _, m := range sys.Metrics().Dependencies[0].Methods {
-		if m.Name == method {
-			return m
-		}
-	}
-	return resil.MethodStats{}
-}
-
-// guardTestFallbacks returns how often a fallback of a method ran.
-func guardTestFallbacks(sys *resil.System, method, strategy string) uint64 {
-	for _, f := range guardTestCounts(sys, method).Fallbacks {
-		if f.Strategy.String() == strategy {
-			return f.Answered + f.Failed
-		}
-	}
-	return 0
-}
-
-// guardTestBreaker opens the breaker by calls times calls and waits for it to
-// close again.
-func guardTestBreaker(t *testing.T, calls int, pause, slow, recovery time.Duration, start func(t *testing.T) (*resil.System, *guardTestClient, func(context.Context) error)) {
-	synctest.Test(t, func(t *testing.T) {
-		sys, client, call := start(t)
-		state := func() resil.BreakerState { return sys.Metrics().Dependencies[0].State }
-		client.do = func(context.Context, int) error {
-			if slow > 0 {
-				time.Sleep(slow)
-				return nil
-			}
-			return errGuardTest
-		}
-		for n := 0; n < calls && client.calls() < calls; n++ {
-			if state() != resil.BreakerClosed {
-				t.Fatalf("the breaker is %s after %d calls, want closed until %d", state(), client.calls(), calls)
-			}
-			_ = call(t.Context()) // its failure is the point
-			time.Sleep(pause)
-		}
-		if client.calls() != calls || state() != resil.BreakerOpen {
-			t.Fatalf("the breaker is %s after %d calls, want open after %d", state(), client.calls(), calls)
-		}
-		_ = call(t.Context())
-		if client.calls() != calls {
-			t.Error("an open breaker lets a call through")
-		}
-		client.do = nil
-		for n := 0; state() != resil.BreakerClosed; n++ {
-			if n == 200 {
-				t.Fatal("the breaker does not close although the client answers")
-			}
-			time.Sleep(recovery)
-			_ = call(t.Context()) // it may be shed at first
-		}
-	})
-}
-
-// guardTestStore is an outbox that takes what its client says and replays
-// nothing.
-type guardTestStore struct{ client *guardTestClient }
-
-func (s guardTestStore) Put(context.Context, resil.Entry) error                { return s.client.standIn() }
-func (guardTestStore) Bind(_, _ string, _ func(context.Context, []byte) error) {}
-func (guardTestStore) Start(context.Context, func(string) bool) error          { return nil }
-func (guardTestStore) Wake(string)                                             {}
-func (guardTestStore) Depth() map[string]int                                   { return nil }
-func (guardTestStore) Close(context.Context) error                             { return nil }
-
-// guardTestOfArchive is a client of Archive that does what a test says.
-type guardTestOfArchive struct{ client *guardTestClient }
-
-func (f *guardTestOfArchive) Put(ctx context.Context, _ string, _ string, _ []byte) (err error) {
-	err = f.client.call(ctx)
-	return
-}
-
-func (f *guardTestOfArchive) Open(ctx context.Context, _ string) (_ io.ReadCloser, err error) {
-	err = f.client.call(ctx)
-	return
-}
-
-func (f *guardTestOfArchive) Ping(ctx context.Context) (err error) {
-	err = f.client.call(ctx)
-	return
-}
+// These tests hold the guards of this package to their directives, on virtual
+// time; resiltest.Prove says how. Arguments are zero, and what call=Func names
+// runs for real.
 
 func TestDirectivesOf_Archive(t *testing.T) {
-	start := func(t *testing.T) (*resil.System, *GuardedArchive, *guardTestClient) {
-		client := &guardTestClient{}
-		sys, err := resil.New(resil.Config{Logger: slog.New(slog.DiscardHandler)}, resil.WithOutbox(guardTestStore{client}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return sys, NewGuardedArchive(sys, &guardTestOfArchive{client: client}), client
-	}
-	t.Run("dependency", func(t *testing.T) {
-		sys, _, _ := start(t)
-		guardTestDependency(t, sys, true, resil.GuardSpec{
+	resiltest.Prove(t, resiltest.Guard[*GuardedArchive]{
+		New: func(sys *resil.System, client, _ *resiltest.Fake) *GuardedArchive {
+			return NewGuardedArchive(sys, testClientOfArchive{client})
+		},
+		Spec: resil.GuardSpec{
 			Dependency:  "s3",
 			Criticality: resil.Low,
 			Down:        resil.Optimal,
 			Breaker:     &resil.Breaker{Failures: 5, Min: 20, Window: 12 * time.Second, Open: 30 * time.Second, Good: 2, Probes: 3},
-		})
-	})
-	for _, test := range []guardTest{
-		{
-			policy: resil.MethodSpec{
-				Name:       "Put",
-				Kind:       resil.Write,
-				Idempotent: true,
-				Timeout:    resil.Timeout{Attempt: 3 * time.Second},
-				Fallbacks:  []resil.Fallback{{Strategy: resil.StrategyOutbox, Limit: 100}},
-				Levels:     resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActFallback, resil.ActFallback},
-			},
-			attempts: 1,
-			answers:  []error{ErrNoObject},
-			start: func(t *testing.T) (*resil.System, *guardTestClient, func(context.Context) error) {
-				sys, guard, client := start(t)
-				return sys, client, func(ctx context.Context) (err error) {
-					defer guardTestRecover(&err)
+		},
+		Checked: true,
+		Methods: []resiltest.Method[*GuardedArchive]{
+			{
+				Spec: resil.MethodSpec{
+					Name:       "Put",
+					Kind:       resil.Write,
+					Idempotent: true,
+					Timeout:    resil.Timeout{Attempt: 3 * time.Second},
+					Fallbacks:  []resil.Fallback{{Strategy: resil.StrategyOutbox, Limit: 100}},
+					Levels:     resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActFallback, resil.ActFallback},
+				},
+				Call: func(ctx context.Context, guard *GuardedArchive) error {
 					return guard.Put(ctx, "", "", nil)
-				}
+				},
+				Answers: []error{ErrNoObject},
 			},
-		},
-		{
-			policy: resil.MethodSpec{
-				Name:    "Open",
-				Kind:    resil.Read,
-				Timeout: resil.Timeout{Attempt: 3 * time.Second},
-				Levels:  resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActShed},
-			},
-			attempts: 1,
-			answers:  []error{ErrNoObject},
-			start: func(t *testing.T) (*resil.System, *guardTestClient, func(context.Context) error) {
-				sys, guard, client := start(t)
-				return sys, client, func(ctx context.Context) (err error) {
-					defer guardTestRecover(&err)
-					_, err = guard.Open(ctx, "")
+			{
+				Spec: resil.MethodSpec{
+					Name:    "Open",
+					Kind:    resil.Read,
+					Timeout: resil.Timeout{Attempt: 3 * time.Second},
+					Levels:  resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActShed},
+				},
+				Call: func(ctx context.Context, guard *GuardedArchive) error {
+					_, err := guard.Open(ctx, "")
 					return err
-				}
+				},
+				Answers: []error{ErrNoObject},
 			},
-		},
-		{
-			policy: resil.MethodSpec{
-				Name:    "Ping",
-				Health:  true,
-				Timeout: resil.Timeout{Attempt: 3 * time.Second},
-				Levels:  resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActShed},
-			},
-			attempts: 1,
-			answers:  []error{ErrNoObject},
-			start: func(t *testing.T) (*resil.System, *guardTestClient, func(context.Context) error) {
-				sys, guard, client := start(t)
-				return sys, client, func(ctx context.Context) (err error) {
-					defer guardTestRecover(&err)
+			{
+				Spec: resil.MethodSpec{
+					Name:    "Ping",
+					Health:  true,
+					Timeout: resil.Timeout{Attempt: 3 * time.Second},
+					Levels:  resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActShed},
+				},
+				Call: func(ctx context.Context, guard *GuardedArchive) error {
 					return guard.Ping(ctx)
-				}
+				},
+				Answers: []error{ErrNoObject},
 			},
 		},
-	} {
-		test.run(t)
-	}
-	t.Run("breaker", func(t *testing.T) {
-		guardTestBreaker(t, 5, 0, 0, 34750*time.Millisecond, func(t *testing.T) (*resil.System, *guardTestClient, func(context.Context) error) {
-			sys, guard, client := start(t)
-			return sys, client, func(ctx context.Context) (err error) {
-				defer guardTestRecover(&err)
-				_, err = guard.Open(ctx, "")
-				return err
-			}
-		})
 	})
 }
 
-// guardTestRecover makes an error of the panic of a function that cannot do
-// with zero arguments: that it ran is all that the tests want to know.
-func guardTestRecover(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("panic on zero arguments: %v", r)
-	}
+// testClientOfArchive is a Archive that does what a proof says.
+type testClientOfArchive struct{ client *resiltest.Fake }
+
+func (f testClientOfArchive) Put(ctx context.Context, _ string, _ string, _ []byte) (err error) {
+	_, err = f.client.Call(ctx)
+	return
+}
+
+func (f testClientOfArchive) Open(ctx context.Context, _ string) (_ io.ReadCloser, err error) {
+	_, err = f.client.Call(ctx)
+	return
+}
+
+func (f testClientOfArchive) Ping(ctx context.Context) (err error) {
+	_, err = f.client.Call(ctx)
+	return
 }
