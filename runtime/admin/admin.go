@@ -19,8 +19,9 @@ import (
 )
 
 // Authorizer decides who may control the system. It returns the actor's name
-// for the audit log and reports whether the request may change state. It must
-// be safe for concurrent use.
+// for the audit log, of which at most 100 printable characters are kept, and
+// reports whether the request may change state. It must be safe for concurrent
+// use. One that panics admits nobody.
 type Authorizer func(*http.Request) (actor string, ok bool)
 
 // Config configures the handler. The zero Config reads only, and answers only
@@ -160,9 +161,16 @@ func (h *handler) shield(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		// Not every ResponseWriter has deadlines; without one the server's own
+		// hold. A stream moves its own.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerDeadline))
 		next.ServeHTTP(w, r)
 	})
 }
+
+// answerDeadline bounds the writing of an answer: whoever asks for much and
+// reads nothing must not hold a goroutine for ever.
+const answerDeadline = 30 * time.Second
 
 // maxBody bounds the body of a control request, in bytes.
 const maxBody = 4 << 10
@@ -191,6 +199,10 @@ func Serve(ctx context.Context, address string, h http.Handler, authenticated bo
 		_ = listener.Close()
 		return fmt.Errorf("admin: refusing to listen on %s without authentication; listen on 127.0.0.1 or put authentication in front", listener.Addr())
 	}
+	return serveListener(ctx, listener, h)
+}
+
+func serveListener(ctx context.Context, listener net.Listener, h http.Handler) error {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -208,6 +220,9 @@ func Serve(ctx context.Context, address string, h http.Handler, authenticated bo
 	case <-ctx.Done():
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		return server.Shutdown(drain)
+		if server.Shutdown(drain) != nil {
+			_ = server.Close() // who still reads reads too slowly
+		}
+		return nil
 	}
 }

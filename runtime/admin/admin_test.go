@@ -300,6 +300,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 // update is what the page reads of an event.
 type update struct {
 	Level        string
+	Started      bool
 	Dependencies []struct {
 		Name, Breaker string
 		Rate, Errors  float64

@@ -30,6 +30,7 @@ const (
 	minTTL    = time.Second
 	maxTTL    = 24 * time.Hour
 	maxReason = 200 // characters
+	maxActor  = 100 // likewise
 )
 
 // refusal is an error with the status it is answered with.
@@ -54,7 +55,12 @@ func (h *handler) control(act func(r *http.Request, actor string, o order) error
 			http.Error(w, "control is off: no authorizer is configured", http.StatusForbidden)
 			return
 		}
-		actor, ok := h.config.Authorize(r)
+		actor, ok, err := h.authorize(r)
+		if err != nil {
+			log.Error("resil admin: control refused", "why", err)
+			http.Error(w, "the authorizer failed; nothing was done", http.StatusInternalServerError)
+			return
+		}
 		if !ok {
 			log.Warn("resil admin: control refused", "why", "not authorized")
 			w.Header().Set("WWW-Authenticate", `Bearer realm="resil admin"`)
@@ -63,13 +69,14 @@ func (h *handler) control(act func(r *http.Request, actor string, o order) error
 		}
 		o, err := decode(r)
 		if err == nil {
-			err = act(r, actor, o)
+			err = guarded(func() error { return act(r, actor, o) })
 		}
 		log = log.With("actor", actor, "dependency", o.Dependency, "level", o.Level, "state", o.State, "ttl", o.TTL, "reason", o.Reason)
 		if o.On != nil {
 			log = log.With("on", *o.On)
 		}
 		var refused *refusal
+		var panicked *panicError
 		switch {
 		case err == nil:
 			log.Info("resil admin: control")
@@ -77,12 +84,53 @@ func (h *handler) control(act func(r *http.Request, actor string, o order) error
 		case errors.As(err, &refused):
 			log.Warn("resil admin: control refused", "why", refused.text)
 			http.Error(w, refused.text, refused.status)
+		case errors.As(err, &panicked):
+			log.Error("resil admin: control failed", "error", err)
+			http.Error(w, "the action panicked; see the log", http.StatusInternalServerError)
 		default:
 			log.Error("resil admin: control failed", "error", err)
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		}
 	})
 }
+
+// authorize asks the authorizer who the actor is. The name comes from a
+// request: it is cut to what a log line and a page can bear.
+func (h *handler) authorize(r *http.Request) (actor string, ok bool, err error) {
+	err = guarded(func() error {
+		actor, ok = h.config.Authorize(r)
+		return nil
+	})
+	actor = strings.Map(func(r rune) rune {
+		if unprintable(r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, actor)
+	if long := []rune(actor); len(long) > maxActor {
+		actor = string(long[:maxActor])
+	}
+	if actor == "" {
+		actor = "unknown"
+	}
+	return actor, ok && err == nil, err
+}
+
+// guarded runs code of the user's. A panic in it becomes an error, so that the
+// audit log tells of it.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &panicError{r}
+		}
+	}()
+	return f()
+}
+
+// panicError is a panic in code of the user's.
+type panicError struct{ value any }
+
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
 // decode reads one JSON object with known fields and nothing after it.
 func decode(r *http.Request) (order, error) {

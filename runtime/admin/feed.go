@@ -223,6 +223,10 @@ func asTime(t time.Time) *time.Time {
 
 // serve streams updates: everything at first, then what changed.
 func (f *feed) serve(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	if r.Method == http.MethodHead {
+		return // there is no body to stream
+	}
 	if !f.join() {
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, "too many viewers", http.StatusServiceUnavailable)
@@ -230,7 +234,6 @@ func (f *feed) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer f.leave()
 	control := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
 	sent := make(map[string]row)
 	var sequence uint64
 	for {

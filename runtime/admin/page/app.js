@@ -469,7 +469,7 @@ function tick() {
   }
   const lost = !heard || Date.now() - heard > 5000;
   document.body.classList.toggle('stale', lost && heard !== 0);
-  set($('link'), lost ? (heard ? t('lost')(clock(heard + skew)) : '…') : t('live'));
+  set($('link'), lost ? (heard ? t('lost')(clock(heard + skew)) : t('connecting')) : t('live'));
 }
 
 // ---------------------------------------------------------------- control
@@ -563,12 +563,24 @@ $('lang').addEventListener('change', (event) => {
 $('filter').addEventListener('input', applyFilter);
 $('sick').addEventListener('change', applyFilter);
 
-const source = new EventSource('api/events');
-source.addEventListener('open', () => { changes = []; });
-source.addEventListener('update', (event) => {
-  receive(JSON.parse(event.data));
-  tick();
-});
+let source = null;
+
+// follow listens to the service. A browser comes back by itself after a lost
+// connection, but not after an answer like 502 or 503: a proxy's while the
+// service restarts, or ours while too many watch.
+function follow() {
+  source = new EventSource('api/events');
+  source.addEventListener('open', () => { changes = []; });
+  source.addEventListener('update', (event) => {
+    receive(JSON.parse(event.data));
+    tick();
+  });
+  source.addEventListener('error', () => {
+    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
+  });
+}
+
+follow();
 setInterval(tick, 1000);
 setInterval(drawTimeline, 5000);
 relabel();

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -366,6 +367,23 @@ func TestPageSaysThatItHearsNothing(t *testing.T) {
 	operators.CloseClientConnections()
 	operators.Listener.Close() //nolint:errcheck // the point is that nobody answers
 	wait(t, page, `document.body.classList.contains('stale') && document.querySelector('#link').textContent.startsWith('Connection lost. What is shown is of ')`)
+}
+
+// A proxy says 503 while the service restarts, and we do while too many watch:
+// browsers give up a stream then.
+func TestPageComesBackAfterARefusal(t *testing.T) {
+	h := manyDependencies(t, 1)
+	var refused atomic.Int32
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/events" && refused.Add(1) == 1 {
+			http.Error(w, "too many viewers", http.StatusServiceUnavailable)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(site.Close)
+	page := browse(t, site.URL)
+	wait(t, page, levelName+` === 'Optimal' && document.querySelector('#link').textContent === 'live'`)
 }
 
 func TestPageStaysSmoothWithAThousandDependencies(t *testing.T) {
