@@ -40,7 +40,7 @@ func TestLinesOnAnInterface(t *testing.T) {
 
 		// breaker
 		{"//resil:breaker failures=5 ratio=0.5 min=20 window=10s slow=2s slowratio=0.5 open=30s probes=2/3", nil},
-		{"//resil:breaker", []string{"1: breaker states nothing, and a guard has one by itself; write //resil:breaker failures=5 or remove the line"}},
+		{"//resil:breaker", nil}, // with all its defaults
 		{"//resil:breaker failures=0", []string{"17: failures=0 is out of range; want 1 to 1000000"}},
 		{"//resil:breaker failures=-1", []string{"17: failures=-1 is out of range; want 1 to 1000000"}},
 		{"//resil:breaker failures=1000001", []string{"17: failures=1000001 is out of range; want 1 to 1000000"}},

@@ -168,9 +168,6 @@ func (a *args) breaker() Value {
 		Slow: a.duration("slow"), SlowRatio: a.share("slowratio"), Open: a.duration("open"),
 	}
 	b.Good, b.Probes = a.probes()
-	if len(a.list) == 0 {
-		a.missingf("", "breaker states nothing, and a guard has one by itself; write %sbreaker failures=5 or remove the line", Prefix)
-	}
 	a.bad["min"] = a.bad["min"] || a.bad["ratio"] || a.bad["slow"] // a bad ratio was meant to be there
 	a.bad["slowratio"] = a.bad["slowratio"] || a.bad["slow"]
 	a.validate(b.Validate())

@@ -104,7 +104,7 @@ var grammar = []VerbDoc{
 	{
 		Verb: VerbGuard, Usage: "guard NAME [criticality=critical|high|medium|low] [down=LEVEL]", On: onInterface,
 		Summary: "Wrap this interface as dependency NAME.",
-		Text:    "Required; without it no other line on the interface means anything. Several interfaces may share a NAME and then share breaker, bulkhead, rate and health: what one leaves out it inherits from the other, two different stated values contradict.",
+		Text:    "Required; without it no other line on the interface means anything. Several interfaces may share a NAME and then share breaker, bulkhead, rate and health: what one leaves out it inherits from the other, two different stated values contradict. That holds for all packages of a module that `./...` in its root finds, whichever of them `resilgen` is run for.",
 		Keys: []KeyDoc{
 			{
 				Word: "NAME", Range: "lower-case letters, digits, - _ and . , starting with a letter, at most 100 of them", Required: true, Example: "openai",
