@@ -15,7 +15,9 @@
 //	//resil:timeout 2s
 //
 // A timeout that the client, an option of the call, its transport or an
-// interceptor states counts, one for connecting alone does not.
+// interceptor states counts, one for connecting alone does not. So does one that
+// the client has by default, such as go-redis's ReadTimeout, unless it is made
+// with a setting that takes it away; docs/resilvet.md lists them.
 //
 // A context that comes in as a parameter counts as bounded when any caller in
 // the module bounds it. Where the context, or the settings of the client, come

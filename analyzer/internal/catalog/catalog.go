@@ -5,6 +5,7 @@
 package catalog
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"go/types"
@@ -107,6 +108,7 @@ type Row struct {
 	Deadline   Deadline
 	Dependency string // kind of dependency ("redis"), or name of the guard ("gobreaker")
 	Why        string // Counted only
+	Limit      string // Call: the client itself bounds it, unless by this setting; Always = it always does
 	Attempts   int    // Retry: attempts by default; Call: attempts that the client makes by itself, 0 = 1
 	Timed      bool   // Runs: bounds its function in time
 	Outside    int    // Runs: 1 + index of a function parameter that runs outside the breaker, 0 = none
@@ -115,6 +117,9 @@ type Row struct {
 	Old        bool   // of earlier versions of the module
 	Line       int    // in the table; 0 = from the user's configuration
 }
+
+// Always is the Limit of a row whose client no setting can make wait for ever.
+const Always = "-"
 
 //go:embed catalog.table
 var table string
@@ -519,6 +524,8 @@ func (r *Row) option(o string) error {
 		r.With = value
 	case "old":
 		r.Old = true
+	case "limit":
+		r.Limit = cmp.Or(value, Always)
 	case "timed":
 		r.Timed = true
 	case "write":

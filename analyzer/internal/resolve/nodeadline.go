@@ -54,7 +54,7 @@ func (p *program) boundOf(c *call) bound {
 	switch catalog.Deadline(c.row.Deadline) {
 	case catalog.ByContext:
 		b := p.boundOfContext(o.v(o.Context))
-		if b == unbounded && p.settled(c) {
+		if b == unbounded && (p.limited(c) || p.settled(c)) {
 			return bounded
 		}
 		return b
@@ -109,6 +109,57 @@ func (p *program) boundOfHTTP(c *call) bound {
 		return p.boundOfContext(c.op.v(c.op.Context))
 	}
 	return unbounded // Get, Post…: they carry no context
+}
+
+// limited reports whether the client that a call is made on bounds it in time by
+// itself, and was not made with a setting that takes this away.
+func (p *program) limited(c *call) bool {
+	setting := c.row.Limit
+	if setting == "" || setting == catalog.Always {
+		return setting != ""
+	}
+	off := func(s string) bool {
+		name, value, _ := strings.Cut(s, "=")
+		return name == setting && (!strings.HasSuffix(setting, "Timeout") || strings.HasPrefix(value, "-"))
+	}
+	seen := make(map[int32]bool)
+	if p.madeWith(c.op.v(c.op.Recv), off, seen) {
+		return false
+	}
+	for _, a := range c.op.Args { // script.Run(ctx, client, keys)
+		if a != c.op.Context && p.madeWith(c.op.v(a), off, seen) {
+			return false
+		}
+	}
+	for _, val := range c.values {
+		if val >= 0 && p.valueMadeWith(val, off, seen) {
+			return false
+		}
+	}
+	return true
+}
+
+// madeWith reports whether an object that v may hold, or one that it is made of,
+// was given a setting that matches.
+func (p *program) madeWith(v int32, matches func(string) bool, seen map[int32]bool) bool {
+	for val := range p.pts[v] {
+		if p.valueMadeWith(val, matches, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *program) valueMadeWith(val int32, matches func(string) bool, seen map[int32]bool) bool {
+	x := &p.values[val]
+	if seen[val] || x.Kind != summary.ObjectValue {
+		return false
+	}
+	seen[val] = true
+	if slices.ContainsFunc(slices.Concat(x.Set, p.fields[val]), matches) {
+		return true
+	}
+	return slices.ContainsFunc(slices.Concat(x.in, x.part, p.stored[val]), func(v int32) bool { return p.madeWith(v, matches, seen) })
 }
 
 // settled reports whether the client that a call is made on, or an option of the
@@ -170,11 +221,15 @@ func (p *program) timedValue(val int32, seen map[int32]bool) bool {
 }
 
 // isTimeout reports whether a field, option or method bounds a whole exchange,
-// and not only a step of it such as connecting. s may be followed by its value.
+// and not only a step of it such as connecting. s may be followed by its value:
+// a negative one takes a bound away.
 func isTimeout(s string) bool {
 	name, value, _ := strings.Cut(s, "=")
 	if name == "WithDefaultServiceConfig" {
 		return strings.Contains(value, "timeout")
+	}
+	if strings.HasPrefix(value, "-") {
+		return false
 	}
 	for _, prefix := range []string{"Set", "With"} {
 		name = strings.TrimPrefix(name, prefix)

@@ -413,7 +413,7 @@ func (b *builder) outboundName(fn *types.Func) string {
 
 func (b *builder) rowOf(r *catalog.Row, c site) Row {
 	row := Row{
-		Effect: uint8(r.Effect), Deadline: uint8(r.Deadline), Dependency: r.Dependency, Why: r.Why,
+		Effect: uint8(r.Effect), Deadline: uint8(r.Deadline), Limit: r.Limit, Dependency: r.Dependency, Why: r.Why,
 		Attempts: r.Attempts, Timed: r.Timed, Write: r.Write, Outside: r.Outside,
 	}
 	if row.Deadline == uint8(catalog.ByContext) && !takesContext(c.fn.Signature()) {
@@ -472,7 +472,9 @@ func isStubMaker(fn *types.Func) bool {
 }
 
 var (
-	gaxStub     = &catalog.Row{Effect: catalog.Call, Dependency: "google"}
+	// Most methods of Google's generated clients have a timeout of their own, by
+	// options that no type shows.
+	gaxStub     = &catalog.Row{Effect: catalog.Call, Deadline: catalog.ByClient, Dependency: "google"}
 	grpcStub    = &catalog.Row{Effect: catalog.Call, Dependency: "grpc"}
 	connectStub = &catalog.Row{Effect: catalog.Call, Dependency: "connect"}
 	twirpStub   = &catalog.Row{Effect: catalog.Call, Dependency: "twirp"}

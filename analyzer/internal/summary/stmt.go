@@ -513,7 +513,7 @@ func (b *builder) store(base Var, sel *ast.SelectorExpr, src Var, e ast.Expr) {
 	if base == 0 || b.test || b.isZero(e) {
 		return
 	}
-	s := Store{Base: base, Src: src, Field: sel.Sel.Name}
+	s := Store{Base: base, Src: src, Field: b.stated(sel.Sel.Name, e)}
 	if id, ok := ast.Unparen(sel.X).(*ast.Ident); ok && b.fn.sig != nil {
 		obj := b.u.Info.Uses[id]
 		if n := namedOf(obj.Type()); n != nil && slices.Contains(slices.Collect(b.fn.sig.Params().Variables()), obj.(*types.Var)) {

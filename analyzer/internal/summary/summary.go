@@ -159,6 +159,7 @@ type Swap struct {
 type Row struct {
 	Effect     uint8 // catalog.Effect
 	Deadline   uint8 // catalog.Deadline
+	Limit      string
 	Dependency string
 	Why        string
 	Attempts   int
@@ -222,7 +223,7 @@ type Binding struct {
 // Store says that Src becomes part of every object that Base holds.
 type Store struct {
 	Base, Src Var
-	Field     string
+	Field     string // or the name of the method; with its value, if constant
 	Type      string // of the struct, "pkg.Name", if Base is a parameter: it is what the caller has no other name for
 }
 

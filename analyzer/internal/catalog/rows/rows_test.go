@@ -91,6 +91,36 @@ func TestRowsNameWhatExists(t *testing.T) {
 	}
 }
 
+// TestTimeoutsAreInTheSource reads in each module what the survey of timeouts
+// quotes of it.
+func TestTimeoutsAreInTheSource(t *testing.T) {
+	content, err := os.ReadFile("../testdata/timeouts.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	for line := range strings.Lines(string(content)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		part := strings.Split(strings.TrimSuffix(line, "\n"), " | ")
+		module, file, quote := part[0], part[3], part[4]
+		dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+		if err != nil {
+			t.Errorf("%s: %v", module, err)
+			continue
+		}
+		source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), file))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !strings.Contains(words(string(source)), words(quote)) {
+			t.Errorf("%s: %s no longer has %q: what bounds its calls now?", module, file, quote)
+		}
+	}
+}
+
 // witnesses holds, for each name of each row, a function of a real module that
 // it speaks of. The catalogue's own test compares it with the table, so that
 // a row cannot be added or renamed without this test having been run.
@@ -107,6 +137,7 @@ func matching(byPath map[string][]*types.Package, pattern string) []*types.Packa
 			out = append(out, pkgs...)
 		}
 	}
+	slices.SortFunc(out, func(x, y *types.Package) int { return strings.Compare(x.Path(), y.Path()) })
 	return out
 }
 
