@@ -113,6 +113,7 @@ type Row struct {
 	Timed      bool   // Runs: bounds its function in time
 	Outside    int    // Runs: 1 + index of a function parameter that runs outside the breaker, 0 = none
 	Write      bool   // Call: alters something and is not idempotent by itself
+	Send       bool   // Call: what is sent on the channel that it returns is the call
 	With       string // Call: only if an argument calls this function
 	Old        bool   // of earlier versions of the module
 	Line       int    // in the table; 0 = from the user's configuration
@@ -528,6 +529,8 @@ func (r *Row) option(o string) error {
 		r.Limit = cmp.Or(value, Always)
 	case "timed":
 		r.Timed = true
+	case "send":
+		r.Send = true
 	case "write":
 		r.Write = true
 	case "outside":

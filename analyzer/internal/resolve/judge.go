@@ -62,7 +62,7 @@ func (p *program) outbound(o *op) (call, bool) {
 		}
 		if len(o.foreign) > 0 {
 			f := o.foreign[0]
-			c := call{op: o, row: f.row, callee: o.Callee}
+			c := call{op: o, row: f.row, callee: cmp.Or(o.Callee, f.callee)}
 			for _, f := range o.foreign {
 				c.values = append(c.values, f.value)
 			}

@@ -440,6 +440,9 @@ func (p *program) resolve(o *op, v, val int32) {
 	switch o.Kind {
 	case summary.Interface:
 		if x.Kind != summary.FuncValue {
+			if (x.Send != nil) != (o.Method == summary.Sends) {
+				return
+			}
 			if (x.Kind == summary.TypeValue || x.Kind == summary.ObjectValue) && v != 0 && !o.isArg(v) {
 				p.dispatch(o, x.Name, val)
 			}
@@ -478,6 +481,10 @@ func (p *program) dispatch(o *op, name string, val int32) {
 		return
 	}
 	o.seen[val] = true
+	if s := p.values[val].Send; s != nil {
+		p.leave(o, *s, name, val)
+		return
+	}
 	t := p.types[name]
 	if t == nil {
 		p.leave(o, o.Row, o.Callee, val)

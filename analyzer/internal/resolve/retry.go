@@ -179,7 +179,8 @@ func (p *program) setsRetries(n *node) bool {
 	}
 	for _, v := range n.Params {
 		for _, s := range p.stores[n.pkg.vars[v]] {
-			if s.field == "Retryer" || s.field == "RetryMaxAttempts" || s.field == "MaxRetries" {
+			switch name, _, _ := strings.Cut(s.field, "="); name {
+			case "Retryer", "RetryMaxAttempts", "MaxRetries":
 				return true
 			}
 		}

@@ -82,6 +82,7 @@ type builder struct {
 	guardedNames map[string]bool     // see guardedTypes
 
 	callee *types.Func // the function whose arguments are being walked
+	sendee ast.Expr    // the channel of the send that is being walked
 	config bool        // the settings of something foreign are being walked
 }
 

@@ -290,6 +290,9 @@ func (b *builder) invoke(c site) []Var {
 	if row == nil && fn.Signature().Recv() != nil {
 		row = stubRow(fn, c.through)
 	}
+	if row != nil && row.Send && c.node != b.sendee {
+		return b.channel(c, b.rowOf(row, c))
+	}
 	switch {
 	case row != nil && (row.Effect == catalog.Lazy || row.With != "" && !b.given(c, row.With)):
 		b.mutate(c)
@@ -323,6 +326,17 @@ func (b *builder) invoke(c site) []Var {
 	b.mutate(c)
 	b.extern(c, op)
 	return b.object(c, "")
+}
+
+// channel returns the variable of a channel on which a send is a call.
+func (b *builder) channel(c site, row Row) []Var {
+	v := b.temp()
+	o := Value{Kind: ObjectValue, Name: c.fn.Origin().FullName(), ID: b.objectID(c.name), Made: b.pos(c.name), Send: &row}
+	if c.recv != 0 {
+		o.In = []Var{c.recv}
+	}
+	b.bind(v, o)
+	return []Var{v}
 }
 
 // given reports whether an argument of a call is that of an option's function.

@@ -135,14 +135,28 @@ func (b *builder) statementIn(s ast.Stmt) {
 			b.out.Funcs[b.fn.index].Ops[n-1].Deferred = true
 		}
 	case *ast.SendStmt:
-		ch := b.expr(s.Chan)
-		b.assign(ch, elem(b.typeOf(s.Chan)), s.Value)
+		b.sendStmt(s)
 	case *ast.LabeledStmt:
 		b.statement(s.Stmt)
 	case *ast.IncDecStmt:
 		b.unstate(s.X)
 		b.expr(s.X)
 	}
+}
+
+// sendStmt walks a send. A producer's channel may have been fetched elsewhere:
+// what it is sent on tells.
+func (b *builder) sendStmt(s *ast.SendStmt) {
+	b.sendee = ast.Unparen(s.Chan)
+	ch := b.expr(s.Chan)
+	b.sendee = nil
+	t := elem(b.typeOf(s.Chan))
+	b.assign(ch, t, s.Value)
+	n := namedOf(t)
+	if _, direct := ast.Unparen(s.Chan).(*ast.CallExpr); direct || ch == 0 || n == nil || n.Obj().Pkg() == nil || !b.cat.Knows(n.Obj().Pkg().Path()) {
+		return
+	}
+	b.op(Op{Kind: Interface, Method: Sends, Pos: b.pos(s.Chan), Shown: types.ExprString(s.Chan) + " " + Sends, Recv: ch})
 }
 
 func (b *builder) opCount() int { return len(b.out.Funcs[b.fn.index].Ops) }

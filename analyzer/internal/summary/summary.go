@@ -124,8 +124,8 @@ type Op struct {
 	Pos     Pos    // of the method's name
 	Callee  string // Static: Func.ID; Dynamic: ""; else the full name of the function
 	Shown   string // the function for people: "(*http.Client).Do"; Static: ""
-	Method  string // Interface: the method's name
-	Iface   string // Interface: name of the interface type, "pkg.Name"
+	Method  string // Interface: the method's name, Sends for what is sent on a channel
+	Iface   string // Interface: name of the interface type, "pkg.Name"; "" for a send
 	Recv    Var    // receiver, or the function value
 	Args    []Var  // by parameter; what is not followed is 0
 	Results []Var  // Interface and Dynamic, by result
@@ -194,11 +194,15 @@ type Value struct {
 	Guard string   // it has this guard inside
 	Set   []string // fields and options stated
 	Made  Pos
+	Send  *Row // it is a channel: what is sent on it is a call
 
 	// Contexts.
 	Bound   Bound
 	Seconds float64 // Limited: the limit, 0 = unknown
 }
+
+// Sends is the Method of an op that sends on a channel.
+const Sends = "<-"
 
 // Told is the name of an object that stands for an injector whose faults come
 // from outside the code.
