@@ -3,6 +3,7 @@ package resolve
 import (
 	"cmp"
 	"maps"
+	"slices"
 
 	"github.com/resilgo/resil/analyzer/internal/summary"
 )
@@ -12,9 +13,16 @@ import (
 // still, beside its wrapper, or between two wrappers. But whatever arrives at it
 // has passed them all.
 type fold struct {
+	*extent
+
 	guard   string            // by a function around a function
 	methods map[string]string // by a decorator: the guard of each method that it guards
-	reach   map[int32]bool    // the variables that what comes out, or is inside, flows to
+}
+
+// extent is how far a fold goes. What guards is found out bit by bit, but what
+// flows is known before the first fold is judged: it is worked out once.
+type extent struct {
+	reach map[int32]bool // the variables that what comes out, or is inside, flows to
 
 	// What is wrapped: functions, types and clients from outside, each with the
 	// variables to which it comes unwrapped, too.
@@ -39,7 +47,7 @@ func (p *program) judgeFolds() bool {
 		if len(k.Folds) == 0 {
 			continue
 		}
-		for _, f := range k.Folds {
+		for i, f := range k.Folds {
 			guard, methods, made := "", make(map[string]string), k.vars[f.Made]
 			if f.Op >= 0 {
 				for _, t := range p.nodes[k.first+int(f.Func)].ops[f.Op].targets {
@@ -47,8 +55,8 @@ func (p *program) judgeFolds() bool {
 				}
 			}
 			p.guardedMethods(made, methods)
-			if guard != "" || len(methods) > 0 {
-				p.folds = append(p.folds, p.fold(guard, methods, k.vars[f.Var], made))
+			if (guard != "" || len(methods) > 0) && (!f.Option || p.always(p.nodes[k.first+int(f.Func)])) {
+				p.folds = append(p.folds, fold{extent: p.extentOf(k, i), guard: guard, methods: methods})
 			}
 		}
 	}
@@ -63,10 +71,18 @@ func (p *program) folding() int {
 	return n
 }
 
-func (p *program) fold(guard string, methods map[string]string, v, made int32) fold {
-	f := fold{
-		guard: guard, methods: methods, reach: p.reachOf([]int32{v}, 0),
-		base: make(map[*node]map[int32]bool), types: make(map[string]map[int32]bool), bare: make(map[int32]bool),
+// extentOf returns how far the i-th fold of a package goes.
+func (p *program) extentOf(k *pkg, i int) *extent {
+	if k.extents == nil {
+		k.extents = make([]*extent, len(k.Folds))
+	}
+	if f := k.extents[i]; f != nil {
+		return f
+	}
+	v, made, past := k.vars[k.Folds[i].Var], k.vars[k.Folds[i].Made], k.vars[k.Folds[i].Past]
+	f := &extent{
+		reach: p.reachOf([]int32{v}, past),
+		base:  make(map[*node]map[int32]bool), types: make(map[string]map[int32]bool), bare: make(map[int32]bool),
 	}
 	for val := range p.pts[v] {
 		if _, wrapper := p.pts[made][val]; wrapper {
@@ -83,7 +99,44 @@ func (p *program) fold(guard string, methods map[string]string, v, made int32) f
 			maps.Copy(f.bare, bare)
 		}
 	}
+	k.extents[i] = f
 	return f
+}
+
+// always reports whether an option, a literal that the maker of a thing is
+// handed, is handed to it whenever it makes one.
+func (p *program) always(option *node) bool {
+	passed := func(o *op) bool {
+		return slices.ContainsFunc(o.Args, func(a summary.Var) bool { return slices.Contains(p.functions(o.v(a)), option) })
+	}
+	makers := make(map[*node]bool) // whether it is always passed to them
+	for _, n := range p.nodes {
+		if n.file.Test || n.helper {
+			continue
+		}
+		for _, o := range n.ops {
+			if o.Kind != summary.Static || len(o.targets) == 0 {
+				continue
+			}
+			if o.targets[0] == option.outer && o.Decided {
+				return false // asked for, or not
+			}
+			if passed(o) {
+				makers[o.targets[0]] = true
+			}
+		}
+	}
+	for _, n := range p.nodes {
+		if n.file.Test || n.helper {
+			continue
+		}
+		for _, o := range n.ops {
+			if o.Kind == summary.Static && len(o.targets) > 0 && makers[o.targets[0]] && !passed(o) {
+				return false
+			}
+		}
+	}
+	return len(makers) > 0
 }
 
 // reachOf returns the variables that what from hold can flow to past a variable.

@@ -62,6 +62,8 @@ type pkg struct {
 	own   bool    // to be judged
 	first int     // index of its first function
 	vars  []int32 // by summary.Var
+
+	extents []*extent // of its folds, once they are asked for
 }
 
 // node is a function body.

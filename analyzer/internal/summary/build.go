@@ -31,6 +31,7 @@ func Of(u *finding.Unit, cat *catalog.Catalog, dep func(path string) *Package) *
 		depFuncs:  make(map[string]map[string]string),
 
 		initialised: make(map[*types.Var]bool),
+		aliases:     make(map[*types.Var]Var),
 	}
 	for _, f := range u.Files {
 		b.file(f)
@@ -78,6 +79,7 @@ type builder struct {
 	fn   *function
 
 	initialised  map[*types.Var]bool // variables that have a value from their declaration on
+	aliases      map[*types.Var]Var  // local variables that name what another one holds
 	spelt        map[*types.Var]bool // local variables that hold what the code itself states
 	guardedNames map[string]bool     // see guardedTypes
 

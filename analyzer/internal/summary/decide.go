@@ -115,12 +115,10 @@ func (b *builder) noteStated(name ast.Expr, value ast.Expr) {
 
 // unstate: a variable is given another value, or somebody may do so.
 func (b *builder) unstate(e ast.Expr) {
-	if len(b.spelt) == 0 {
-		return
-	}
 	if id, ok := ast.Unparen(e).(*ast.Ident); ok {
 		if v, ok := b.u.Info.Uses[id].(*types.Var); ok {
 			delete(b.spelt, v)
+			delete(b.aliases, v)
 		}
 	}
 }

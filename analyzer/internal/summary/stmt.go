@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"cmp"
 	"go/ast"
 	"go/constant"
 	"go/token"
@@ -378,6 +379,7 @@ func (b *builder) rangeStmt(s *ast.RangeStmt) {
 	default:
 		if s.Value != nil {
 			b.define(s.Value, src)
+			b.alias(s.Value, src)
 		}
 	}
 	skipped := fn.skipped
@@ -439,6 +441,9 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 			continue
 		}
 		b.assign(b.target(l), b.typeOf(l), r)
+		if s.Tok == token.DEFINE {
+			b.alias(l, b.plain(r))
+		}
 	}
 	if len(s.Rhs) == 1 {
 		b.admitted(s.Rhs[0], s.Lhs)
@@ -449,44 +454,87 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 // variable or field that e speaks of itself; 0 if it does not. What a branch, or
 // an option that nobody may pass, puts around dst may be missing at run time: in
 // a loop over the links of a chain that does not matter.
-func (b *builder) wrapped(dst Var, e ast.Expr) Var {
-	if dst == 0 || b.test || !b.madeOf(e, dst) {
-		return 0
+func (b *builder) wrapped(dst Var, e ast.Expr) wrap {
+	if dst == 0 || b.test {
+		return wrap{}
 	}
-	if len(b.fn.loops) == 0 && (b.fn.branches > 0 || b.fn.outer != nil) {
-		return 0
+	past, ok := b.madeOf(e, dst)
+	if !ok || b.fn.branches > 0 && (len(b.fn.loops) == 0 || past != 0) {
+		return wrap{}
 	}
-	return b.temp()
+	return wrap{made: b.temp(), past: past}
 }
 
-// madeOf reports whether a call or literal takes what dst holds.
-func (b *builder) madeOf(e ast.Expr, dst Var) bool {
-	holds := func(part ast.Expr) bool {
-		switch x := ast.Unparen(part).(type) {
-		case *ast.Ident:
-			v, ok := b.u.Info.Uses[x].(*types.Var)
-			return ok && b.variable(v) == dst
-		case *ast.SelectorExpr:
-			_, ok := b.u.Info.Uses[x.Sel].(*types.Var)
-			return ok && plainPath(x) && b.selector(x) == dst
-		default:
-			return b.madeOf(x, dst)
+// wrap is how something is wrapped in place: what is made of it comes through
+// made, and past is another name that it had before.
+type wrap struct{ made, past Var }
+
+// alias notes that a new local variable names what src holds, or an element of
+// it.
+func (b *builder) alias(name ast.Expr, src Var) {
+	id, ok := name.(*ast.Ident)
+	if !ok || src == 0 {
+		return
+	}
+	if v, ok := b.u.Info.Defs[id].(*types.Var); ok {
+		b.aliases[v] = src
+	}
+}
+
+// plain returns the variable that an expression names; 0 if it is made of more
+// than names.
+func (b *builder) plain(e ast.Expr) Var {
+	switch e := ast.Unparen(e).(type) {
+	case *ast.Ident:
+		if v, ok := b.u.Info.Uses[e].(*types.Var); ok {
+			return b.variable(v)
 		}
+	case *ast.SelectorExpr:
+		if _, ok := b.u.Info.Uses[e.Sel].(*types.Var); ok && plainPath(e) {
+			return b.selector(e)
+		}
+	case *ast.IndexExpr:
+		return b.plain(e.X)
+	}
+	return 0
+}
+
+// madeOf reports whether a call or literal takes what dst holds, and the other
+// name by which it does so.
+func (b *builder) madeOf(e ast.Expr, dst Var) (past Var, ok bool) {
+	holds := func(part ast.Expr) bool {
+		part = ast.Unparen(part)
+		if b.plain(part) == dst {
+			return true
+		}
+		if id, ok := part.(*ast.Ident); ok {
+			v, isVar := b.u.Info.Uses[id].(*types.Var)
+			if isVar && b.aliases[v] == dst {
+				past = b.variable(v)
+				return true
+			}
+			return false
+		}
+		inner, ok := b.madeOf(part, dst)
+		past = cmp.Or(past, inner)
+		return ok
 	}
 	switch e := ast.Unparen(e).(type) {
 	case *ast.CallExpr:
-		return slices.ContainsFunc(e.Args, holds)
+		ok = slices.ContainsFunc(e.Args, holds)
 	case *ast.UnaryExpr:
-		return e.Op == token.AND && b.madeOf(e.X, dst)
+		if e.Op == token.AND {
+			return b.madeOf(e.X, dst)
+		}
 	case *ast.CompositeLit:
-		return slices.ContainsFunc(e.Elts, func(x ast.Expr) bool {
+		ok = slices.ContainsFunc(e.Elts, func(x ast.Expr) bool {
 			if kv, ok := x.(*ast.KeyValueExpr); ok {
 				x = kv.Value
 			}
 			return holds(x)
 		})
 	}
-	return false
+	return past, ok
 }
 
 // plainPath reports whether an expression is a variable and fields of it.
@@ -500,10 +548,10 @@ func plainPath(e *ast.SelectorExpr) bool {
 	return false
 }
 
-// noteFold notes that made, which goes to dst, is made of what dst held; e, the
+// noteFold notes that what goes to dst is made of what dst held; e, the
 // last thing walked, says how.
-func (b *builder) noteFold(dst, made Var, e ast.Expr) {
-	f := Fold{Func: b.fn.index, Op: -1, Var: dst, Made: made}
+func (b *builder) noteFold(dst Var, w wrap, e ast.Expr) {
+	f := Fold{Func: b.fn.index, Op: -1, Var: dst, Made: w.made, Past: w.past, Option: b.fn.outer != nil && len(b.fn.loops) == 0}
 	if _, ok := ast.Unparen(e).(*ast.CallExpr); ok {
 		f.Op = int32(b.opCount() - 1)
 	}
@@ -634,9 +682,9 @@ func (b *builder) target(e ast.Expr) Var {
 
 // assign walks e and lets it flow into dst of type t.
 func (b *builder) assign(dst Var, t types.Type, e ast.Expr) {
-	made := b.wrapped(dst, e)
+	w := b.wrapped(dst, e)
 	v := b.expr(e)
-	dst = b.wrapping(dst, made, e)
+	dst = b.wrapping(dst, w, e)
 	b.convert(dst, t, v, b.typeOf(e))
 	b.handOver(dst, t, e)
 }
@@ -647,15 +695,15 @@ func (b *builder) assignResult(dst Var, t types.Type, v Var, call ast.Expr, i in
 	b.convert(b.wrapping(dst, b.wrapped(dst, call), call), t, v, b.resultType(call, i))
 }
 
-// wrapping notes that what e makes of dst comes to it through made, and returns
-// where it goes first; that is dst itself if made is 0.
-func (b *builder) wrapping(dst, made Var, e ast.Expr) Var {
-	if made == 0 {
+// wrapping notes that what e makes of dst comes to it through w, and returns
+// where it goes first; that is dst itself if nothing is wrapped.
+func (b *builder) wrapping(dst Var, w wrap, e ast.Expr) Var {
+	if w.made == 0 {
 		return dst
 	}
-	b.noteFold(dst, made, e)
-	b.flow(dst, made)
-	return made
+	b.noteFold(dst, w, e)
+	b.flow(dst, w.made)
+	return w.made
 }
 
 // handOver notes that a value of a concrete type becomes a named interface.

@@ -33,6 +33,7 @@ type Package struct {
 // middleware is chained, and how a client is put behind its guard in place.
 //
 //	for _, wrap := range wrappers { client = wrap(client) }
+//	for i, client := range clients { clients[i] = guard(client) }
 //	s.prices = NewGuardedPrices(sys, s.prices)
 //	return &clients{prices: &guarded{next: c.prices}}
 type Fold struct {
@@ -40,6 +41,9 @@ type Fold struct {
 	Op   int32 // the call, index in its Ops; -1 = none
 	Var  Var
 	Made Var // what is made of it
+
+	Past   Var  // a name that it had before, which is still what it was; 0 = none
+	Option bool // Func is a literal: who makes the thing passes it, or does not
 }
 
 // Empty reports whether nothing in the package can matter to an importer.
