@@ -85,9 +85,7 @@ func (c *command) print(patterns []string, render func(report.Input) ([]byte, er
 	if err != nil || !c.valid(m.Findings) {
 		return Invalid, err
 	}
-	if len(m.Packages) == 0 {
-		c.sayf("resilgen: no guarded interfaces in %s", named(patterns))
-	}
+	c.noteNothing(m, patterns)
 	content, err := render(report.Input{Fset: m.Fset, Packages: m.Packages, Kin: m.Kin, Dir: c.Dir})
 	if err != nil {
 		c.sayf("resilgen: %v", err)
@@ -95,6 +93,14 @@ func (c *command) print(patterns []string, render func(report.Input) ([]byte, er
 	}
 	c.out.Write(content)
 	return Done, nil
+}
+
+// noteNothing says that there is nothing to report. Guards in test files are no
+// part of the service.
+func (c *command) noteNothing(m *generator.Model, patterns []string) {
+	if len(m.Packages) == 0 {
+		c.sayf("resilgen: no guarded interfaces in %s, test files aside", named(patterns))
+	}
 }
 
 func (c *command) list(args []string) (int, error) {
@@ -162,12 +168,16 @@ func (c *command) tests(args []string) (int, error) {
 	if err != nil || !c.valid(m.Findings) {
 		return Invalid, err
 	}
+	c.noteNothing(m, flags.Args())
 	files, err := report.Tests(report.Input{Fset: m.Fset, Packages: m.Packages, Dir: c.Dir})
 	if err != nil {
 		return Trouble, err
 	}
 	var changes []*emit.Change
 	for _, f := range files {
+		if f.Content == nil {
+			continue // none of its guards can be tested
+		}
 		change, err := emit.Compare(f.Path, f.Content)
 		var refusal *emit.Refusal
 		switch {

@@ -179,7 +179,7 @@ func systemAlerts() []alert {
 			rule{
 				name, fmt.Sprintf("max(resil_degradation_level) >= %d", from), wait,
 				ruleLabels{Severity: severity},
-				annotations{"The system is at level " + from.String() + " or worse.", description},
+				annotations{"The system is at level " + from.String() + orWorse(from) + ".", description},
 			},
 			[]testSeries{{name: `resil_degradation_level{instance="a"}`, well: 1, ill: float64(from)}},
 		}
@@ -294,10 +294,13 @@ func (d *dependency) labels(more ...string) string {
 }
 
 func (d *dependency) downAlert() alert {
-	level := d.down()
+	level := "so the system is at level " + d.down().String() + orWorse(d.down())
+	if d.down() == resil.Optimal {
+		level = "which does not change the level by itself"
+	}
 	return alert{
 		d.rule("ResilDependencyDown", "min by (dependency) (resil_dependency_up"+d.selector()+") == 0", "1m", d.severity(),
-			d.Name+" is down.", fmt.Sprintf("Its breaker is open or its health checks fail, so the system is at level %s or worse. See the runbook of %s.", level, d.Name)),
+			d.Name+" is down.", fmt.Sprintf("Its breaker is open or its health checks fail, %s. See the runbook of %s.", level, d.Name)),
 		[]testSeries{{name: "resil_dependency_up" + d.labels(), well: 1, ill: 0}},
 	}
 }

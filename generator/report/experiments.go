@@ -2,8 +2,10 @@ package report
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
+	"github.com/resilgo/resil/generator/directive"
 	resil "github.com/resilgo/resil/runtime"
 )
 
@@ -12,16 +14,17 @@ import (
 // follows is probed, and all is given back. Only the http provider is used.
 // names limits it to some dependencies; none means all.
 func Experiments(in Input, names ...string) ([]byte, error) {
-	var method, rollbacks []any
-	for _, d := range in.dependencies() {
+	deps := in.dependencies()
+	if err := checkNames(deps, names); err != nil {
+		return nil, err
+	}
+	method, rollbacks := []any{}, []any{} // never null
+	for _, d := range deps {
 		if len(names) > 0 && !slices.Contains(names, d.Name) {
 			continue
 		}
 		method = append(method, d.takeAway()...)
 		rollbacks = append(rollbacks, force("give "+d.Name+" back", d.Name, ""))
-	}
-	if method == nil {
-		return nil, errors.New("no guarded dependency of that name; resilgen list shows all")
 	}
 	return indented(map[string]any{
 		"version":     "1.0.0",
@@ -41,6 +44,26 @@ func Experiments(in Input, names ...string) ([]byte, error) {
 	})
 }
 
+// checkNames refuses names that are no dependency's, all at once.
+func checkNames(deps []*dependency, names []string) error {
+	var all []string
+	for _, d := range deps {
+		all = append(all, d.Name)
+	}
+	var unknown []error
+	for _, name := range names {
+		if slices.Contains(all, name) {
+			continue
+		}
+		if near := directive.Nearest(name, all); near != "" {
+			unknown = append(unknown, fmt.Errorf("no guarded dependency is called %q; did you mean %s?", name, near))
+		} else {
+			unknown = append(unknown, fmt.Errorf("no guarded dependency is called %q; resilgen list shows all", name))
+		}
+	}
+	return errors.Join(unknown...)
+}
+
 // Waits of an experiment, in seconds: the level follows a breaker at once, and
 // recovers when the better level has held for at most forty seconds.
 const (
@@ -56,7 +79,7 @@ func (d *dependency) takeAway() []any {
 	back["pauses"] = map[string]int{"after": untilBetter}
 	return []any{
 		away,
-		levelProbe("without "+d.Name+" the level is "+d.down().String()+" or worse", orWorse(d.down())),
+		levelProbe("without "+d.Name+" the level is "+d.down().String()+orWorse(d.down()), atOrBelow(d.down())),
 		map[string]any{
 			"type": "probe", "name": "the service still answers its health check without " + d.Name, "tolerance": 200,
 			"provider": map[string]any{"type": "http", "url": "${base}/healthz", "timeout": 5},
@@ -65,8 +88,8 @@ func (d *dependency) takeAway() []any {
 	}
 }
 
-// orWorse matches a level and all that are worse, at the start of a text.
-func orWorse(from resil.Level) string {
+// atOrBelow matches a level and all that are worse, at the start of a text.
+func atOrBelow(from resil.Level) string {
 	pattern := "^("
 	for _, l := range resil.Levels() {
 		if l < from {

@@ -19,16 +19,19 @@ import (
 // it. The error says that there is no such method and names the nearest.
 func Explain(in Input, name string) ([]byte, error) {
 	var b bytes.Buffer
-	var all, members []string // members: if an interface was named alone
+	var all, members, owners []string
 	for _, d := range in.dependencies() {
 		for _, i := range d.Interfaces {
+			path := i.Object.Pkg().Path() + "."
 			for _, m := range i.Methods {
-				short := i.Name + "." + m.Name
-				all = append(all, short)
-				if name == i.Name || name == qualified(i) {
-					members = append(members, short)
-				}
-				if name == short || name == qualified(i)+"."+m.Name || name == i.Object.Pkg().Path()+"."+short {
+				title := d.method(i, m)
+				all = append(all, i.Name+"."+m.Name, title)
+				switch name {
+				case i.Name, qualified(i), path + i.Name, i.Name + ".":
+					members = append(members, title)
+				case m.Name, "." + m.Name:
+					owners = append(owners, title)
+				case i.Name + "." + m.Name, qualified(i) + "." + m.Name, path + i.Name + "." + m.Name:
 					if b.Len() > 0 {
 						b.WriteByte('\n')
 					}
@@ -37,16 +40,18 @@ func Explain(in Input, name string) ([]byte, error) {
 			}
 		}
 	}
-	if b.Len() > 0 {
+	switch near := directive.Nearest(name, all); {
+	case b.Len() > 0:
 		return b.Bytes(), nil
-	}
-	if members != nil {
-		return nil, fmt.Errorf("%s is an interface; name a method, one of %s", name, strings.Join(members, ", "))
-	}
-	if near := directive.Nearest(name, all); near != "" {
+	case members != nil:
+		return nil, fmt.Errorf("%s is an interface; name a method, one of %s", strings.TrimSuffix(name, "."), strings.Join(members, ", "))
+	case owners != nil:
+		return nil, fmt.Errorf("%s is a method; name its interface too: %s", strings.TrimPrefix(name, "."), strings.Join(owners, " or "))
+	case near != "":
 		return nil, fmt.Errorf("no guarded interface has %q; did you mean %s?", name, near)
+	default:
+		return nil, fmt.Errorf("no guarded interface has %q; resilgen list shows all", name)
 	}
-	return nil, fmt.Errorf("no guarded interface has %q; resilgen list shows all", name)
 }
 
 func explain(b *bytes.Buffer, in Input, d *dependency, i *model.Interface, m *model.Method) {

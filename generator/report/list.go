@@ -22,7 +22,8 @@ func List(in Input) []byte {
 			b.WriteByte('\n')
 		}
 		fmt.Fprintf(&b, "%s: %s, while down %s; %s\n", d.Name, d.criticality(), d.down(), strings.Join(d.shared(), "; "))
-		w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
+		var table bytes.Buffer
+		w := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
 		for _, i := range d.Interfaces {
 			fmt.Fprintf(w, "  %s (%s)\n", qualified(i), in.place(i.Guard.Pos))
 			for _, m := range i.Methods {
@@ -30,6 +31,9 @@ func List(in Input) []byte {
 			}
 		}
 		_ = w.Flush() // into memory
+		for line := range bytes.Lines(table.Bytes()) {
+			b.Write(append(bytes.TrimRight(line, " \n"), '\n')) // no blanks for cells that are empty
+		}
 	}
 	return b.Bytes()
 }

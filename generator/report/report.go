@@ -26,8 +26,36 @@ type Input struct {
 func (in Input) dependencies() []*dependency {
 	merged, _ := model.Merge(slices.Concat(in.Packages, in.Kin)) // contradictions are for the generator to report
 	out := make([]*dependency, len(merged))
+	titles := titles(merged)
 	for i, d := range merged {
-		out[i] = &dependency{Dependency: d, in: in}
+		out[i] = &dependency{Dependency: d, in: in, titles: titles}
+	}
+	return out
+}
+
+// titles returns what each interface is called in a text: by its name, with its
+// package where several have the name, with the import path where that is not
+// enough.
+func titles(deps []*model.Dependency) map[*model.Interface]string {
+	out := map[*model.Interface]string{}
+	for _, name := range []func(*model.Interface) string{
+		func(i *model.Interface) string { return i.Object.Pkg().Path() + "." + i.Name },
+		qualified,
+		func(i *model.Interface) string { return i.Name },
+	} {
+		count := map[string]int{}
+		for _, d := range deps {
+			for _, i := range d.Interfaces {
+				count[name(i)]++
+			}
+		}
+		for _, d := range deps {
+			for _, i := range d.Interfaces {
+				if out[i] == "" || count[name(i)] == 1 {
+					out[i] = name(i)
+				}
+			}
+		}
 	}
 	return out
 }
@@ -53,7 +81,13 @@ func qualified(i *model.Interface) string { return i.Object.Pkg().Name() + "." +
 // dependency is a dependency with everything that is in force for it.
 type dependency struct {
 	*model.Dependency
-	in Input
+	in     Input
+	titles map[*model.Interface]string // of all dependencies
+}
+
+// method is what a method is called in a text.
+func (d *dependency) method(i *model.Interface, m *model.Method) string {
+	return d.titles[i] + "." + m.Name
 }
 
 func (d *dependency) criticality() resil.Criticality {

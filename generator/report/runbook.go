@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/resilgo/resil/generator/directive"
@@ -42,7 +43,7 @@ func matrix(b *bytes.Buffer, deps []*dependency) {
 	lines(b, "| method | of | optimal | degraded | limited | minimal | emergency |", "|---|---|---|---|---|---|---|")
 	for _, d := range deps {
 		d.guarded(func(i *model.Interface, m *model.Method) {
-			row := fmt.Sprintf("| `%s.%s` | %s |", i.Name, m.Name, d.Name)
+			row := fmt.Sprintf("| `%s` | %s |", d.method(i, m), d.Name)
 			for _, l := range resil.Levels() {
 				row += " " + m.Levels.At(l).String() + " |"
 			}
@@ -102,7 +103,7 @@ func changesAt(deps []*dependency, l resil.Level) []string {
 	for _, d := range deps {
 		d.guarded(func(i *model.Interface, m *model.Method) {
 			if now := m.Levels.At(l); now != m.Levels.At(l-1) {
-				changes = append(changes, fmt.Sprintf("`%s.%s` %s", i.Name, m.Name, now))
+				changes = append(changes, fmt.Sprintf("`%s` %s", d.method(i, m), now))
 			}
 		})
 	}
@@ -131,7 +132,7 @@ func (d *dependency) probe() string {
 }
 
 func (d *dependency) runbook(b *bytes.Buffer) {
-	lines(b, fmt.Sprintf("Criticality **%s**. While it is down the system is at level **%s** or worse.", d.criticality(), d.down()), "")
+	lines(b, fmt.Sprintf("Criticality **%s**. %s", d.criticality(), d.whileDown()), "")
 	lines(b, "Guards:", "")
 	for _, i := range d.Interfaces {
 		lines(b, fmt.Sprintf("- `%s` at %s", qualified(i), d.in.place(i.Guard.Pos)))
@@ -144,8 +145,11 @@ func (d *dependency) runbook(b *bytes.Buffer) {
 	}
 	lines(b, "### What callers get meanwhile", "", fmt.Sprintf("| method | kind | breaker open | at level %s |", d.down()), "|---|---|---|---|")
 	d.guarded(func(i *model.Interface, m *model.Method) {
-		lines(b, fmt.Sprintf("| `%s.%s` | %s | %s | %s |", i.Name, m.Name, kind(m), whenOpen(m), atLevel(m, d.down())))
+		lines(b, fmt.Sprintf("| `%s` | %s | %s | %s |", d.method(i, m), kind(m), whenOpen(m), atLevel(m, d.down())))
 	})
+	if plain := d.plain(); plain != nil {
+		lines(b, "", "Not guarded, so always a call: "+strings.Join(plain, "; ")+".")
+	}
 	lines(b, "", "### How to see it", "",
 		"Why it is down, what its callers get now, and every policy in force with the source of each value; then when it changed:", "",
 		"```sh",
@@ -171,6 +175,40 @@ func (d *dependency) runbook(b *bytes.Buffer) {
 		lines(b, "", "Deferred writes are replayed in order when it is back. Watch `resil_outbox_depth"+d.selector()+"` go to 0; if it does not, see the log for the write that is refused.")
 	}
 }
+
+// whileDown says at which level the system is while the dependency is down.
+func (d *dependency) whileDown() string {
+	if d.down() == resil.Optimal {
+		return "That it is down does not change the level by itself."
+	}
+	return fmt.Sprintf("While it is down the system is at level **%s**%s.", d.down(), orWorse(d.down()))
+}
+
+// orWorse is what to say behind a level that others are behind.
+func orWorse(l resil.Level) string {
+	if l == resil.Emergency {
+		return ""
+	}
+	return " or worse"
+}
+
+// plain lists the methods that are forwarded untouched, each with the reason.
+func (d *dependency) plain() (out []string) {
+	for _, i := range d.Interfaces {
+		for _, m := range i.Methods {
+			if !m.Guarded() {
+				out = append(out, fmt.Sprintf("`%s` (%s)", d.method(i, m), inMarkdown(oneLine(m.PlainReason))))
+			}
+		}
+	}
+	return out
+}
+
+var markup = regexp.MustCompile("[\\\\`*_\\[\\]<>#|~&]")
+
+// inMarkdown makes free text read as it was written: what could be markup or
+// HTML is none.
+func inMarkdown(s string) string { return markup.ReplaceAllString(s, `\$0`) }
 
 // whenDown describes the breaker in words.
 func (d *dependency) whenDown() string {
