@@ -106,17 +106,19 @@ type Row struct {
 	Names      []string
 	Shape      Shape
 	Deadline   Deadline
-	Dependency string // kind of dependency ("redis"), or name of the guard ("gobreaker")
-	Why        string // Counted only
-	Limit      string // Call: the client itself bounds it, unless by this setting; Always = it always does
-	Attempts   int    // Retry: attempts by default; Call: attempts that the client makes by itself, 0 = 1
-	Timed      bool   // Runs: bounds its function in time
-	Outside    int    // Runs: 1 + index of a function parameter that runs outside the breaker, 0 = none
-	Write      bool   // Call: alters something and is not idempotent by itself
-	Send       bool   // Call: what is sent on the channel that it returns is the call
-	With       string // Call: only if an argument calls this function
-	Old        bool   // of earlier versions of the module
-	Line       int    // in the table; 0 = from the user's configuration
+	Dependency string   // kind of dependency ("redis"), or name of the guard ("gobreaker")
+	Why        string   // Counted only
+	Limit      string   // Call: the client itself bounds it, unless by this setting; Always = it always does
+	Attempts   int      // Retry: attempts by default; Call: attempts that the client makes by itself, 0 = 1
+	Timed      bool     // Runs: bounds its function in time
+	Outside    int      // Runs: 1 + index of a function parameter that runs outside the breaker, 0 = none
+	Write      bool     // Call: alters something and is not idempotent by itself
+	Send       bool     // Call: what is sent on the channel that it returns is the call
+	With       string   // Call: only if an argument calls this function
+	Queued     string   // Call: only queued if an argument has a type of this name
+	Polls      []string // Call: counted if an argument is built by a method of such a name
+	Old        bool     // of earlier versions of the module
+	Line       int      // in the table; 0 = from the user's configuration
 }
 
 // Always is the Limit of a row whose client no setting can make wait for ever.
@@ -523,6 +525,10 @@ func (r *Row) option(o string) error {
 		r.Dependency = value
 	case "with":
 		r.With = value
+	case "queued":
+		r.Queued = value
+	case "polls":
+		r.Polls = strings.Split(value, "|")
 	case "old":
 		r.Old = true
 	case "limit":

@@ -516,7 +516,8 @@ func (p *program) dispatch(o *op, name string, val int32) {
 		}
 	default:
 		row := m.Row
-		if row.Effect == 0 {
+		// What the call was found to be by its arguments, whoever serves it.
+		if row.Effect == 0 || catalog.Effect(o.Row.Effect) == catalog.Counted {
 			row = o.Row
 		}
 		p.leave(o, row, m.Callee, val)

@@ -111,7 +111,8 @@ type function struct {
 	awaits     []token.Pos // where the function waits for goroutines
 	fresh      []fresh
 	roundTrip  bool
-	idempotent bool // it sets an idempotency key
+	idempotent bool         // it sets an idempotency key
+	absent     types.Object // the context parameter that is nil here
 }
 
 // started is an op on a goroutine; the function may wait for it further down.

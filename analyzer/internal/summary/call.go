@@ -297,6 +297,8 @@ func (b *builder) invoke(c site) []Var {
 	case row != nil && (row.Effect == catalog.Lazy || row.With != "" && !b.given(c, row.With)):
 		b.mutate(c)
 		return b.object(c, "")
+	case row != nil && row.Queued != "" && b.handed(c, row.Queued):
+		return b.object(c, "")
 	case row != nil && row.Effect > catalog.Lazy:
 		return b.special(c, op, row)
 	case iface:
@@ -349,6 +351,70 @@ func (b *builder) given(c site, option string) bool {
 		fn := b.funcOf(call.Fun)
 		return fn != nil && fn.Name() == option
 	})
+}
+
+// handed reports whether an argument of a call has a type of a name.
+func (b *builder) handed(c site, name string) bool {
+	return slices.ContainsFunc(c.exprs, func(e ast.Expr) bool {
+		n := namedOf(b.u.Info.TypeOf(e))
+		return n != nil && n.Obj().Name() == name
+	})
+}
+
+// builtBy reports whether an argument of a call is what a chain of methods
+// makes, one of which has such a name, there or in the variable that it is.
+func (b *builder) builtBy(c site, names []string) bool {
+	return slices.ContainsFunc(c.exprs, func(e ast.Expr) bool {
+		if id, ok := ast.Unparen(e).(*ast.Ident); ok {
+			e = b.definition(b.u.Info.Uses[id])
+		}
+		for e != nil {
+			call, ok := ast.Unparen(e).(*ast.CallExpr)
+			if !ok {
+				break
+			}
+			sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+			if !ok {
+				break
+			}
+			if slices.Contains(names, sel.Sel.Name) {
+				return true
+			}
+			e = sel.X
+		}
+		return false
+	})
+}
+
+// definition returns what the current function defines a local variable with,
+// nil if it does not, or sets it again.
+func (b *builder) definition(obj types.Object) ast.Expr {
+	if obj == nil || b.fn.body == nil {
+		return nil
+	}
+	var def ast.Expr
+	set := 0
+	ast.Inspect(b.fn.body, func(n ast.Node) bool {
+		a, ok := n.(*ast.AssignStmt)
+		if !ok {
+			return true
+		}
+		for i, l := range a.Lhs {
+			id, ok := l.(*ast.Ident)
+			if !ok || b.u.Info.ObjectOf(id) != obj {
+				continue
+			}
+			set++
+			if a.Tok == token.DEFINE && len(a.Lhs) == len(a.Rhs) {
+				def = a.Rhs[i]
+			}
+		}
+		return true
+	})
+	if set != 1 {
+		return nil
+	}
+	return def
 }
 
 // mutate: what a method of a foreign object is given, without a result, becomes
@@ -432,6 +498,9 @@ func (b *builder) rowOf(r *catalog.Row, c site) Row {
 	}
 	if row.Deadline == uint8(catalog.ByContext) && !takesContext(c.fn.Signature()) {
 		row.Deadline = uint8(catalog.ByClient)
+	}
+	if len(r.Polls) > 0 && b.builtBy(c, r.Polls) {
+		row.Effect, row.Why = uint8(catalog.Counted), "consumer poll"
 	}
 	return row
 }

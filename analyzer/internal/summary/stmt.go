@@ -8,6 +8,8 @@ import (
 	"go/types"
 	"slices"
 	"strings"
+
+	"github.com/resilgo/resil/analyzer/internal/catalog"
 )
 
 func (b *builder) block(s *ast.BlockStmt) {
@@ -240,7 +242,12 @@ func (b *builder) ifStmt(s *ast.IfStmt) {
 	by := b.decides(s.Cond)
 	end := b.decided(by)
 	refused.set(fn, 1)
+	absent := fn.absent
+	if obj := b.absentContext(s.Cond); obj != nil {
+		fn.absent = obj
+	}
 	b.block(s.Body)
+	fn.absent = absent
 	refused.set(fn, -1)
 	admitted.set(fn, 1)
 	if s.Else != nil {
@@ -436,8 +443,15 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 		}
 		if sel, ok := ast.Unparen(l).(*ast.SelectorExpr); ok && b.foreignField(sel) {
 			base := b.expr(sel.X)
+			config := b.config
+			b.config = true
 			src := b.value(r, b.typeOf(l))
+			b.config = config
 			b.store(base, sel, src, r)
+			continue
+		}
+		if b.standsIn(l) {
+			b.expr(r)
 			continue
 		}
 		b.assign(b.target(l), b.typeOf(l), r)
@@ -448,6 +462,32 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 	if len(s.Rhs) == 1 {
 		b.admitted(s.Rhs[0], s.Lhs)
 	}
+}
+
+// standsIn reports whether what is assigned to e stands in for a context that
+// the caller left out: it says nothing of those that callers give.
+func (b *builder) standsIn(e ast.Expr) bool {
+	id, ok := ast.Unparen(e).(*ast.Ident)
+	return ok && b.fn.absent != nil && b.u.Info.Uses[id] == b.fn.absent
+}
+
+// absentContext returns the parameter that a condition finds to be no context.
+func (b *builder) absentContext(cond ast.Expr) types.Object {
+	e, ok := ast.Unparen(cond).(*ast.BinaryExpr)
+	if !ok || e.Op != token.EQL || !asksNil(cond) || b.fn.sig == nil {
+		return nil
+	}
+	id, ok := ast.Unparen(e.X).(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	obj := b.u.Info.Uses[id]
+	for p := range b.fn.sig.Params().Variables() {
+		if p == obj && catalog.IsContext(p.Type()) {
+			return obj
+		}
+	}
+	return nil
 }
 
 // wrapped returns the variable through which what is made of e comes to dst, a
