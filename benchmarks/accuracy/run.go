@@ -2,9 +2,11 @@ package accuracy
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -14,13 +16,14 @@ import (
 )
 
 // Run fetches a service into a folder of the given one and returns what the
-// resilvet program says of its calls.
-func Run(resilvet, work string, s Service) ([]Call, error) {
+// resilvet program says of it: of its calls, and the findings of other rules.
+func Run(resilvet, work string, s Service) ([]Line, error) {
 	dir := filepath.Join(work, s.Name)
 	if err := fetched.Module(s.Module, dir); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(resilvet, "-report=json", "./...")
+	findings := filepath.Join(work, s.Name+".sarif")
+	cmd := exec.Command(resilvet, append([]string{"-report=json", "-sarif", findings}, s.patterns()...)...)
 	cmd.Dir = dir
 	cmd.Env = append(fetched.Environ(), "RESILVET_CACHE=off")
 	var stderr bytes.Buffer
@@ -33,16 +36,19 @@ func Run(resilvet, work string, s Service) ([]Call, error) {
 	}
 	var report struct {
 		Calls []struct {
-			File, Callee, Guard, Excluded string
-			Line, Column                  int
-			Unknown                       bool
+			File, Callee, Dependency, Guard, Excluded string
+			Line, Column                              int
+			Unknown                                   bool
 		}
 	}
 	if err := json.Unmarshal(out, &report); err != nil {
 		return nil, fmt.Errorf("the report on %s: %w", s.Name, err)
 	}
-	var calls []Call
+	var lines []Line
+	callees := make(map[string]string)
 	for _, c := range report.Calls {
+		place := fmt.Sprintf("%s:%d:%d", filepath.ToSlash(c.File), c.Line, c.Column)
+		callees[place] = c.Dependency + " " + short(c.Callee)
 		if c.Excluded != "" || c.Unknown {
 			continue
 		}
@@ -50,11 +56,48 @@ func Run(resilvet, work string, s Service) ([]Call, error) {
 		if c.Guard != "" {
 			found = Guarded
 		}
-		calls = append(calls, Call{
-			Place: fmt.Sprintf("%s:%d:%d", filepath.ToSlash(c.File), c.Line, c.Column), Found: found, Callee: short(c.Callee),
-		})
+		lines = append(lines, Line{Place: place, Found: found, Callee: callees[place]})
 	}
-	return calls, nil
+	others, err := otherFindings(findings, callees)
+	if err != nil {
+		return nil, fmt.Errorf("the findings on %s: %w", s.Name, err)
+	}
+	return append(lines, others...), nil
+}
+
+// otherFindings returns the findings of the rules that do not speak of whether
+// calls are guarded.
+func otherFindings(file string, callees map[string]string) ([]Line, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var sarif struct {
+		Runs []struct {
+			Results []struct {
+				RuleID    string
+				Locations []struct {
+					PhysicalLocation struct {
+						ArtifactLocation struct{ URI string }
+						Region           struct{ StartLine, StartColumn int }
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(content, &sarif); err != nil {
+		return nil, err
+	}
+	var lines []Line
+	for _, r := range sarif.Runs[0].Results {
+		if r.RuleID == string(Unguarded) || len(r.Locations) == 0 {
+			continue
+		}
+		at := r.Locations[0].PhysicalLocation
+		place := fmt.Sprintf("%s:%d:%d", at.ArtifactLocation.URI, at.Region.StartLine, at.Region.StartColumn)
+		lines = append(lines, Line{Place: place, Found: Verdict(r.RuleID), Callee: cmp.Or(callees[place], "-")})
+	}
+	return lines, nil
 }
 
 var folders = regexp.MustCompile(`[\w.\-]+/`)

@@ -65,12 +65,18 @@ func run(only string, check bool) error {
 		if err != nil {
 			return err
 		}
-		old, err := accuracy.Calls(s.Name)
+		old, module, err := accuracy.Read(s.Name)
 		if err != nil {
 			return err
 		}
-		before, after := accuracy.Format(slices.Clone(old)), accuracy.Format(accuracy.Merge(old, found))
-		fmt.Printf("%-14s %4d calls found\n", s.Name, len(found))
+		before := accuracy.Format(module, slices.Clone(old))
+		if module != s.Module {
+			for i := range old {
+				old[i].Reading = "" // of another version
+			}
+		}
+		after := accuracy.Format(s.Module, accuracy.Merge(old, found))
+		fmt.Printf("%-14s %4d calls and findings\n", s.Name, len(found))
 		if before == after {
 			continue
 		}
