@@ -220,7 +220,7 @@ func TestOddPlacesWork(t *testing.T) {
 		{name: "a folder of other systems only", prepare: func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "p0/client.go"), "package p0\n")
 			write(t, filepath.Join(dir, "p1/a_plan9.go"), strings.Replace(client, "package p0", "package p1", 1))
-		}, shell: `"$1" ./... && "$1" -check ./...`, wrote: "p1/a_resil_plan9.go"},
+		}, shell: `"$1" example.com/robust/... && "$1" -check ./...`, wrote: "p1/a_resil_plan9.go"},
 		{name: "a folder of tagged files only", prepare: func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "p0/client.go"), "package p0\n")
 			write(t, filepath.Join(dir, "p1/a.go"), "//go:build integration\n\n"+strings.Replace(client, "package p0", "package p1", 1))

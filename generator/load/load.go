@@ -140,7 +140,7 @@ func (l *loader) walk() (map[string][]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, root := range tree.Roots(dir, l.opts.Patterns) {
+	for _, root := range tree.Folders(dir, l.opts.Patterns) {
 		err := root.Walk(func(dir string, files []fs.DirEntry) {
 			for _, f := range files {
 				name := filepath.Join(dir, f.Name())

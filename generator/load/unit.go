@@ -227,11 +227,36 @@ func (l *loader) unit(u *universe, p *packages.Package, targets []string) *Unit 
 func (l *loader) listErrors(p *packages.Package) {
 	for _, e := range p.Errors {
 		pos := l.listPosition(e.Pos)
+		if !pos.IsValid() {
+			pos = l.cyclePosition(p, e.Msg)
+		}
 		if l.overlaid(pos.Filename) {
 			continue
 		}
 		l.problem(pos, strings.TrimSpace(e.Msg))
 	}
+}
+
+// cyclePosition returns the place of the import that closes a cycle, of which
+// the go command tells the packages only.
+func (l *loader) cyclePosition(p *packages.Package, msg string) token.Position {
+	_, stack, found := strings.Cut(msg, "import stack: [")
+	if !found {
+		return token.Position{}
+	}
+	cycle := strings.Fields(strings.TrimRight(stack, "]\n "))
+	for _, name := range p.GoFiles {
+		f, err := parser.ParseFile(l.res.Fset, name, nil, parser.ImportsOnly)
+		if err != nil {
+			continue
+		}
+		for _, spec := range f.Imports {
+			if path, err := strconv.Unquote(spec.Path.Value); err == nil && slices.Contains(cycle, path) {
+				return l.res.Fset.PositionFor(spec.Pos(), false)
+			}
+		}
+	}
+	return token.Position{}
 }
 
 // placed matches the go command's positions: file:line, file:line:col.

@@ -40,6 +40,31 @@ func Roots(dir string, patterns []string) []Root {
 	return list
 }
 
+// Folders returns the folders that patterns name, also by import path, as far as
+// they are in the module that holds dir. What else there may be, such as other
+// modules of a workspace, only the go command knows.
+func Folders(dir string, patterns []string) []Root {
+	if roots := Roots(dir, patterns); roots != nil {
+		return roots
+	}
+	m := ModuleOf(dir)
+	var list []Root
+	for _, p := range patterns {
+		if roots := Roots(dir, []string{p}); roots != nil {
+			list = append(list, roots...)
+			continue
+		}
+		if m == nil || m.Path == "" {
+			continue
+		}
+		rest, ok := strings.CutPrefix(p, m.Path)
+		if ok && (rest == "" || strings.HasPrefix(rest, "/")) {
+			list = append(list, Roots(m.Dir, []string{"." + rest})...)
+		}
+	}
+	return list
+}
+
 // passedOver reports whether a pattern with ... finds nothing in a folder of
 // that name.
 func passedOver(name string) bool {
