@@ -50,11 +50,12 @@ func joined(parts []part) []model.Problem {
 			ordinary = append(ordinary, p.pkg)
 		}
 	}
-	_, problems := model.Merge(ordinary)
+	deps, problems := model.Merge(ordinary)
+	problems = append(problems, model.Incomplete(deps)...)
 	for _, p := range parts {
 		if p.variant {
-			_, more := model.Merge(append(slices.Clip(ordinary), p.pkg))
-			problems = append(problems, more...)
+			deps, more := model.Merge(append(slices.Clip(ordinary), p.pkg))
+			problems = slices.Concat(problems, more, model.Incomplete(deps))
 		}
 	}
 	return problems

@@ -30,6 +30,10 @@ func TestKin(t *testing.T) {
 		alone bool   // a run for the whole module finds more
 	}{
 		{
+			name:  "one states the ratio that the other counts for",
+			files: map[string]string{"a/a.go": source("a", "//guard db\n//breaker min=3"), "b/b.go": source("b", "//guard db\n//breaker ratio=0.5")},
+		},
+		{
 			name:  "two packages contradict",
 			files: map[string]string{"a/a.go": source("a", high), "b/b.go": source("b", low)},
 			want:  "b/b.go:5:18: " + contradiction,

@@ -73,6 +73,21 @@ func (b Breaker) WithDefaults(timeout time.Duration) Breaker {
 // as directives spell it. Zero fields are "not stated" and pass.
 func (b Breaker) Validate() error {
 	var p problems
+	p.include(b.ValidatePart())
+	if b.Min != 0 && b.Ratio == 0 && b.Slow == 0 {
+		p.add("min= needs ratio= or slow=")
+	}
+	if b.SlowRatio != 0 && b.Slow == 0 {
+		p.add("slowratio= needs slow=")
+	}
+	return p.join()
+}
+
+// ValidatePart is [Breaker.Validate] for what one of several guards states for
+// the dependency they share: rules that need each other may stand in different
+// ones.
+func (b Breaker) ValidatePart() error {
+	var p problems
 	p.count("failures", b.Failures, MaxCount)
 	p.ratio("ratio", b.Ratio)
 	p.count("min", b.Min, MaxCount)
@@ -84,12 +99,6 @@ func (b Breaker) Validate() error {
 		if b.Good < 1 || b.Probes < b.Good || b.Probes > MaxProbes {
 			p.add("probes=%d/%d is out of range; want N/M with 1 <= N <= M <= %d", b.Good, b.Probes, MaxProbes)
 		}
-	}
-	if b.Min != 0 && b.Ratio == 0 && b.Slow == 0 {
-		p.add("min= needs ratio= or slow=")
-	}
-	if b.SlowRatio != 0 && b.Slow == 0 {
-		p.add("slowratio= needs slow=")
 	}
 	return p.join()
 }

@@ -93,16 +93,7 @@ func (g GuardSpec) validate() error {
 		p.add("unknown level %d", g.Down)
 	}
 	if g.Breaker != nil {
-		// Rules that need each other may stand in different guards of the
-		// dependency; whether they add up is asked of the whole.
-		b := *g.Breaker
-		if b.Slow == 0 && b.SlowRatio != 0 {
-			b.Slow = 1
-		}
-		if b.Ratio == 0 && b.Slow == 0 && b.Min != 0 {
-			b.Ratio = 1
-		}
-		p.include(b.Validate())
+		p.include(g.Breaker.ValidatePart()) // whether the parts add up is asked of the whole
 	}
 	if g.Bulkhead != nil {
 		p.include(g.Bulkhead.Validate())

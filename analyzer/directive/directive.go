@@ -52,7 +52,8 @@ func Contradictions(fset *token.FileSet, pkgs []*model.Package) []finding.Findin
 			inside[problem.Pos] = true
 		}
 	}
-	_, problems := model.Merge(pkgs)
+	deps, problems := model.Merge(pkgs)
+	problems = append(problems, model.Incomplete(deps)...)
 	var findings []finding.Finding
 	for _, problem := range problems {
 		if !inside[problem.Pos] {

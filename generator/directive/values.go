@@ -168,9 +168,7 @@ func (a *args) breaker() Value {
 		Slow: a.duration("slow"), SlowRatio: a.share("slowratio"), Open: a.duration("open"),
 	}
 	b.Good, b.Probes = a.probes()
-	a.bad["min"] = a.bad["min"] || a.bad["ratio"] || a.bad["slow"] // a bad ratio was meant to be there
-	a.bad["slowratio"] = a.bad["slowratio"] || a.bad["slow"]
-	a.validate(b.Validate())
+	a.validate(b.ValidatePart())
 	return Breaker{b}
 }
 

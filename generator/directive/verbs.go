@@ -145,7 +145,7 @@ type Prices interface {
 			},
 			{
 				Key: "min", Value: "N", Range: countRange, Default: "20", Example: "min=20",
-				Text: "Calls in the window before a ratio may trip it. Needs ratio= or slow=.",
+				Text: "Calls in the window before a ratio may trip it. Needs ratio= or slow=, here or on another interface of the NAME.",
 			},
 			{
 				Key: "window", Value: "DURATION", Range: durationRange, Default: "10s, or 4 × timeout if that is longer", Example: "window=10s",

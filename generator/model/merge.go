@@ -36,9 +36,10 @@ func Merge(pkgs []*Package) ([]*Dependency, []Problem) {
 		}
 	}
 	for _, d := range out {
-		problems = append(problems, d.addsUp()...)
+		if d.Breaker != nil {
+			problems = append(problems, d.misfits(d.Breaker.Value.Fits(d.Timeout, d.rate()))...)
+		}
 	}
-	out = slices.DeleteFunc(out, func(d *Dependency) bool { return len(d.Interfaces) == 0 })
 	slices.SortFunc(out, func(a, b *Dependency) int { return strings.Compare(a.Name, b.Name) })
 	return out, problems
 }
@@ -92,17 +93,28 @@ func (d *Dependency) join(i *Interface, p *Package) []Problem {
 	return j.problems
 }
 
-// addsUp checks that what the dependency's interfaces state together can work;
-// each by itself has been checked.
-func (d *Dependency) addsUp() []Problem {
-	if d.Breaker == nil {
-		return nil
+// Incomplete returns what the interfaces of each dependency state that means
+// nothing without a rule that none of them states. They must be all there are.
+func Incomplete(deps []*Dependency) []Problem {
+	var problems []Problem
+	for _, d := range deps {
+		if d.Breaker != nil {
+			problems = append(problems, d.misfits(d.Breaker.Value.Validate())...)
+		}
 	}
-	var rate resil.Rate
-	if d.Rate != nil {
-		rate = d.Rate.Value
+	return problems
+}
+
+func (d *Dependency) rate() resil.Rate {
+	if d.Rate == nil {
+		return resil.Rate{}
 	}
-	err := d.Breaker.Value.Fits(d.Timeout, rate)
+	return d.Rate.Value
+}
+
+// misfits places the reasons why what the dependency's interfaces state for its
+// breaker cannot work together; each by itself has been checked.
+func (d *Dependency) misfits(err error) []Problem {
 	if err == nil {
 		return nil
 	}

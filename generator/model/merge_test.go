@@ -40,6 +40,20 @@ type A interface{ Get(ctx context.Context) error }
 //resil:rate 1/m
 type A interface{ Get(ctx context.Context) error }
 `, ""},
+		{"a minimum without a ratio", `
+//resil:guard db
+//resil:breaker min=3 slowratio=0.2
+type A interface{ Get(ctx context.Context) error }
+`, "shop.go:6:17: breaker of dependency db: min= needs ratio= or slow=\nshop.go:6:23: breaker of dependency db: slowratio= needs slow="},
+		{"a minimum whose ratio is another interface's", `
+//resil:guard db
+//resil:breaker min=3 slowratio=0.2
+type A interface{ Get(ctx context.Context) error }
+
+//resil:guard db
+//resil:breaker slow=1s
+type B interface{ Get(ctx context.Context) error }
+`, ""},
 		{"defaults always fit", `
 //resil:guard db
 //resil:breaker ratio=0.5
@@ -49,7 +63,8 @@ type A interface{ Get(ctx context.Context) error }
 `, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, problems := Merge([]*Package{mustBuild(t, "package shop\n\nimport \"context\"\n"+tt.src)})
+			deps, problems := Merge([]*Package{mustBuild(t, "package shop\n\nimport \"context\"\n"+tt.src)})
+			problems = append(problems, Incomplete(deps)...)
 			if got := strings.Join(lines(problems), "\n"); got != tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}

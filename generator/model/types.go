@@ -244,7 +244,7 @@ const (
 // Dependency is what all interfaces of one NAME state together.
 type Dependency struct {
 	Name        string
-	Interfaces  []*Interface                // in the order given, without those of sketches
+	Interfaces  []*Interface                // in the order given, without those of sketches, which may leave none
 	Criticality *Setting[resil.Criticality] // nil = medium by default
 	Down        *Setting[resil.Level]       // nil = by criticality
 	Breaker     *Setting[resil.Breaker]

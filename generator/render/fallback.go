@@ -259,11 +259,12 @@ func (m *method) encode() jen.Code {
 // the method that makes it.
 func (m *method) deferred() jen.Code {
 	declared, used := m.typeParams()
-	names := m.argFields()
+	names, tags := m.argFields(), make(scope)
 	var items []jen.Code
 	for i, p := range m.Params {
 		if name, ok := names[i]; ok {
-			items = append(items, jen.Id(name).Id(m.typ(p.Type)).Tag(map[string]string{"json": lowerFirst(name)}))
+			tag := tags.take(lowerFirst(name), name)
+			items = append(items, jen.Id(name).Id(m.typ(p.Type)).Tag(map[string]string{"json": tag}))
 		}
 	}
 	holder := comment(fmt.Sprintf("%s are the arguments of a deferred call of %s.", m.argsType, m.Name)).

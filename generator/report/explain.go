@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -80,7 +81,15 @@ func explain(b *bytes.Buffer, in Input, d *dependency, i *model.Interface, m *mo
 		}
 		row(name, l.String()+"="+m.Levels.At(l).String(), levelSource(in, m, l))
 	}
-	for _, p := range d.policies(m) {
+	policies := d.policies(m)
+	if m.Timeout == nil {
+		at := slices.IndexFunc(policies, func(p policy) bool { return p.name == "breaker" }) + 1
+		for at < len(policies) && strings.HasPrefix(policies[at].name, "rate") {
+			at++
+		}
+		policies = slices.Insert(policies, at, policy{name: "timeout", values: []value{{text: "none"}}})
+	}
+	for _, p := range policies {
 		for n, v := range p.values {
 			name := ""
 			if n == 0 {

@@ -25,10 +25,12 @@ type Input struct {
 // dependencies joins the guards of all packages by dependency, sorted by name.
 func (in Input) dependencies() []*dependency {
 	merged, _ := model.Merge(slices.Concat(in.Packages, in.Kin)) // contradictions are for the generator to report
-	out := make([]*dependency, len(merged))
+	var out []*dependency
 	titles := titles(merged)
-	for i, d := range merged {
-		out[i] = &dependency{Dependency: d, in: in, titles: titles}
+	for _, d := range merged {
+		if len(d.Interfaces) > 0 { // else only sketches state it
+			out = append(out, &dependency{Dependency: d, in: in, titles: titles})
+		}
 	}
 	return out
 }
