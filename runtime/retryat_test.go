@@ -26,11 +26,11 @@ func TestRetryAtIsWhenTheBreakerLetsIn(t *testing.T) {
 			if !ok || refused.Policy != "breaker" {
 				t.Fatalf("explained as %+v", refused)
 			}
-			time.Sleep(time.Until(refused.RetryAt) - 1)
+			time.Sleep(time.Until(refused.RetryAt) - time.Nanosecond)
 			if err := call(nil); !errors.Is(err, resil.ErrOpen) {
 				t.Errorf("a nanosecond before RetryAt: %v, want ErrOpen", err)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			if err := call(nil); err != nil {
 				t.Errorf("at RetryAt: %v", err)
 			}

@@ -245,12 +245,13 @@ func unsaferetry(p *program, calls []call) []finding.Finding {
 		case c.excluded != "":
 		case how != "" && p.isWrite(c):
 			report(c.op, c.callee, "retry of %s by %s may do it twice: it is not idempotent; retry what can be repeated, or send an idempotency key", c.short(), how)
-		case how != "" && c.op.Reader:
+		case how != "" && spent(again, c.op):
 			report(c.op, c.callee, "retry of %s by %s sends an empty body: its reader was made outside and is spent by the first attempt; make it inside", c.short(), how)
 		case made != nil && retryingGuard != "":
 			report(c.op, c.callee, "%s tries %d times by itself under %s, which retries too: the attempts multiply; switch the client's own retries off", c.short(), n, retryingGuard)
 		}
 	}
+	leads := p.leads(calls)
 	for _, n := range p.nodes {
 		if n.file.Test {
 			continue
@@ -264,14 +265,56 @@ func unsaferetry(p *program, calls []call) []finding.Finding {
 				report(o, target.ID, "a retry loop by hand around %s repeats what its guard has refused; use //resil:retry on the guard", target.title())
 			case m != nil && how != "" && m.Write && !m.Idempotent:
 				report(o, target.ID, "retry of %s by %s may do it twice: it is a write and not marked idempotent; mark it //resil:idempotent if it is, or do not retry it", target.title(), how)
-			case m != nil && how != "" && o.Reader:
+			case m != nil && how != "" && spent(again, o):
 				report(o, target.ID, "retry of %s by %s sends an empty body: its reader was made outside and is spent by the first attempt; make it inside", target.title(), how)
+			case m == nil && spent(again, o) && (how != "" || loop) && leads(o):
+				if loop {
+					how = "a loop in " + n.title()
+				}
+				report(o, o.targets[0].ID, "retry of %s by %s sends an empty body: its reader was made outside and is spent by the first attempt; make it inside", o.targets[0].title(), how)
 			case m == nil && loop && o.Kind == summary.Extern && catalog.Effect(o.Row.Effect) == catalog.Runs:
 				report(o, o.Callee, "a retry loop by hand around %s repeats what its breaker has refused; stop at an open breaker, or retry inside of it", o.shown())
 			}
 		}
 	}
 	return out
+}
+
+// spent reports whether an op that is run again passes a reader that is not: one
+// made in a function that is run again itself is new each time.
+func spent(again map[*node]string, o *op) bool {
+	if !o.Reader {
+		return false
+	}
+	made := o.node
+	for range o.ReaderUp {
+		if made = made.outer; made == nil {
+			return true
+		}
+	}
+	return o.ReaderUp == 0 || again[made] == ""
+}
+
+// leads returns whether an op calls a function of the module that makes a call
+// of its own, directly or further down.
+func (p *program) leads(calls []call) func(*op) bool {
+	reach := make(map[*node]bool)
+	for i := range calls {
+		if c := &calls[i]; c.excluded == "" {
+			reach[c.op.node] = true
+		}
+	}
+	for changed := true; changed; {
+		changed = false
+		for _, n := range p.nodes {
+			if !reach[n] && slices.ContainsFunc(n.edges, func(e edge) bool { return reach[e.to] }) {
+				reach[n], changed = true, true
+			}
+		}
+	}
+	return func(o *op) bool {
+		return !o.leaves && slices.ContainsFunc(o.targets, func(n *node) bool { return reach[n] })
+	}
 }
 
 // isWrite reports whether a call is certainly not idempotent.

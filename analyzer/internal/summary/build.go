@@ -32,6 +32,7 @@ func Of(u *finding.Unit, cat *catalog.Catalog, dep func(path string) *Package) *
 
 		initialised: make(map[*types.Var]bool),
 		aliases:     make(map[*types.Var]Var),
+		bodies:      make(map[types.Object][]ast.Expr),
 	}
 	for _, f := range u.Files {
 		b.file(f)
@@ -78,10 +79,11 @@ type builder struct {
 	test bool  // it is a test file
 	fn   *function
 
-	initialised  map[*types.Var]bool // variables that have a value from their declaration on
-	aliases      map[*types.Var]Var  // local variables that name what another one holds
-	spelt        map[*types.Var]bool // local variables that hold what the code itself states
-	guardedNames map[string]bool     // see guardedTypes
+	initialised  map[*types.Var]bool         // variables that have a value from their declaration on
+	aliases      map[*types.Var]Var          // local variables that name what another one holds
+	spelt        map[*types.Var]bool         // local variables that hold what the code itself states
+	guardedNames map[string]bool             // see guardedTypes
+	bodies       map[types.Object][]ast.Expr // the readers in requests that variables hold
 
 	callee *types.Func // the function whose arguments are being walked
 	sendee ast.Expr    // the channel of the send that is being walked

@@ -319,7 +319,8 @@ func (b *builder) invoke(c site) []Var {
 		return b.object(c, "") // whatever guards the connection guards the stub
 	case b.inModule(fn.Pkg()):
 		op.Kind, op.Callee, op.Results = Static, b.id(fn), b.results(c.sig)
-		op.Reader, op.Swaps = b.takesReader(c), b.swaps(c)
+		op.Reader, op.ReaderUp = b.takesReader(c)
+		op.Swaps = b.swaps(c)
 		b.op(op)
 		b.noteVia(c, op.Callee)
 		return op.Results
@@ -435,7 +436,7 @@ func (b *builder) mutate(c site) {
 func (b *builder) name(op *Op, c site) {
 	fn := c.fn.Origin()
 	op.Callee, op.Shown = fn.FullName(), shown(fn, c.through)
-	op.Reader = b.takesReader(c)
+	op.Reader, op.ReaderUp = b.takesReader(c)
 }
 
 // shown is the name of a function for people: by the type that it is called
@@ -999,42 +1000,170 @@ func (b *builder) noteKey(c site) {
 }
 
 // takesReader reports whether a call passes a reader that was made outside the
-// innermost literal or retry loop: a second attempt would find it empty.
-func (b *builder) takesReader(c site) bool {
+// innermost literal or retry loop, alone or inside a request: a second attempt
+// would find it empty. up is how many functions further out it was made.
+func (b *builder) takesReader(c site) (spent bool, up uint8) {
 	var again ast.Node // what is run again
 	start := token.NoPos
+	inLoop := false
 	if b.fn.outer != nil {
 		start, again = b.fn.start, b.fn.body
 	}
 	for _, l := range b.fn.loops {
 		if l.retry {
-			start, again = l.node.Pos(), l.node
+			start, again, inLoop = l.node.Pos(), l.node, true
 		}
 	}
 	if again == nil {
-		return false
+		return false, 0
 	}
-	for _, e := range c.exprs {
-		id, ok := ast.Unparen(e).(*ast.Ident)
-		if !ok {
+	for i, e := range c.exprs {
+		if t := b.typeOf(e); t != nil && isReader(t) && !b.reads(c, i) {
 			continue
 		}
-		obj, ok := b.u.Info.Uses[id].(*types.Var)
-		if ok && obj.Pos() < start && isReader(obj.Type()) && !b.rewound(again, obj) {
-			return true
+		obj := b.spent(e, start, again)
+		if obj == nil {
+			continue
+		}
+		if inLoop {
+			return true, 0
+		}
+		for fn := b.fn; fn != nil && obj.Pos() < fn.start && up < maxUp; fn = fn.outer {
+			up++
+		}
+		return true, up
+	}
+	return false, 0
+}
+
+const maxUp = 100 // literals within literals
+
+// reads reports whether the i-th parameter of a function reads what it is
+// given: a buffer may be there to be written to.
+func (b *builder) reads(c site, i int) bool {
+	params := c.sig.Params()
+	if params.Len() == 0 {
+		return false
+	}
+	t := params.At(min(i, params.Len()-1)).Type()
+	return !isType(t, "bytes", "Buffer") && canRead(t)
+}
+
+func canRead(t types.Type) bool {
+	obj, _, _ := types.LookupFieldOrMethod(t, true, nil, "Read")
+	_, ok := obj.(*types.Func)
+	return ok
+}
+
+// spent returns the variable of the reader, or of the request that holds one,
+// that e passes and that was made before start, outside what is run again; nil
+// if there is none.
+func (b *builder) spent(e ast.Expr, start token.Pos, again ast.Node) *types.Var {
+	switch e := ast.Unparen(e).(type) {
+	case *ast.Ident:
+		obj, ok := b.u.Info.Uses[e].(*types.Var)
+		if !ok {
+			return nil
+		}
+		bodies := b.bodies[obj]
+		switch {
+		case isReader(obj.Type()):
+			if obj.Pos() < start && !b.rewound(again, obj) {
+				return obj
+			}
+		case len(bodies) > 0 && obj.Pos() < start:
+			if !b.rewound(again, obj) {
+				return obj
+			}
+		default:
+			for _, body := range bodies {
+				if v := b.spent(body, start, again); v != nil {
+					return v
+				}
+			}
+		}
+	case *ast.UnaryExpr:
+		if e.Op == token.AND {
+			return b.spent(e.X, start, again)
+		}
+	case *ast.CompositeLit:
+		for _, body := range b.readersIn(e) {
+			if v := b.spent(body, start, again); v != nil {
+				return v
+			}
+		}
+	case *ast.CallExpr:
+		if fn := b.funcOf(e.Fun); fn != nil && fn.FullName() == "io.NopCloser" && len(e.Args) == 1 {
+			return b.spent(e.Args[0], start, again)
 		}
 	}
-	return false
+	return nil
+}
+
+// readersIn returns the readers that a struct literal holds.
+func (b *builder) readersIn(e *ast.CompositeLit) []ast.Expr {
+	u, ok := underlying(b.typeOf(e)).(*types.Struct)
+	if !ok {
+		return nil
+	}
+	var out []ast.Expr
+	for i, x := range e.Elts {
+		f, x := b.literalField(u, i, x)
+		if f == nil || !canRead(f.Type()) {
+			continue
+		}
+		if t := b.typeOf(x); t != nil && isReader(t) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// noteBodies notes the readers in a request that is made.
+func (b *builder) noteBodies(lhs []ast.Expr, e ast.Expr) {
+	id, ok := lhs[0].(*ast.Ident)
+	if !ok || b.test {
+		return
+	}
+	obj := b.objectOf(id)
+	if obj == nil {
+		return
+	}
+	e = ast.Unparen(e)
+	if u, ok := e.(*ast.UnaryExpr); ok && u.Op == token.AND {
+		e = ast.Unparen(u.X)
+	}
+	var bodies []ast.Expr
+	switch e := e.(type) {
+	case *ast.CompositeLit:
+		bodies = b.readersIn(e)
+	case *ast.CallExpr:
+		fn := b.funcOf(e.Fun)
+		if fn == nil || len(e.Args) == 0 {
+			return
+		}
+		if name := fn.FullName(); name == "net/http.NewRequest" || name == "net/http.NewRequestWithContext" {
+			if body := e.Args[len(e.Args)-1]; isReader(b.typeOf(body)) {
+				bodies = []ast.Expr{body}
+			}
+		}
+	}
+	if len(bodies) > 0 {
+		b.bodies[obj] = bodies
+	}
 }
 
 // rewound reports whether a reader is made anew, or set to its start, in what
-// is run again.
+// is run again, or a request gets another.
 func (b *builder) rewound(n ast.Node, obj *types.Var) bool {
 	found := false
 	ast.Inspect(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.AssignStmt:
 			for _, l := range n.Lhs {
+				if sel, ok := l.(*ast.SelectorExpr); ok {
+					l = sel.X // a request gets its body anew
+				}
 				if id, ok := l.(*ast.Ident); ok && b.u.Info.Uses[id] == obj {
 					found = true
 				}

@@ -419,6 +419,9 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 	if s.Tok == token.DEFINE {
 		b.declares(s.Lhs)
 	}
+	if len(s.Rhs) == 1 {
+		b.noteBodies(s.Lhs, s.Rhs[0])
+	}
 	if len(s.Lhs) > 1 && len(s.Rhs) == 1 {
 		results := b.multi(s.Rhs[0])
 		for i, l := range s.Lhs {

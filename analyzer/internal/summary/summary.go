@@ -145,7 +145,8 @@ type Op struct {
 	Middle   bool   // a RoundTripper calls the next one
 	Write    bool   // with its arguments, certainly not idempotent
 	Keyed    bool   // the function sets an idempotency key
-	Reader   bool   // passes a reader made outside the innermost function literal
+	Reader   bool   // passes a reader made outside the innermost function literal or retry loop
+	ReaderUp uint8  // how many functions further out it was made
 	Attempts int    // stated attempts of a retry helper or policy, 0 = unknown
 	Swaps    []Swap // what could be called instead of the receiver
 }
