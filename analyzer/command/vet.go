@@ -40,7 +40,7 @@ func (c *command) vetUnit(filename string) (code int, err error) {
 	if unit.Foreign() {
 		return exitClean, unit.Skip()
 	}
-	collectLate()
+	CollectLate()
 	eng, err := c.unitEngine(unit)
 	if err != nil {
 		return 0, err
@@ -74,9 +74,11 @@ func (c *command) vetUnit(filename string) (code int, err error) {
 	return code, err
 }
 
-// collectLate keeps the garbage collector quiet until there is garbage to speak
-// of: most units are over before, and the go command runs one process for each.
-func collectLate() {
+// CollectLate keeps the garbage collector quiet until there is garbage to speak
+// of: most runs of resilgen and most units of go vet, for each of which the go
+// command runs a process, are over before. Then it lets it run as often as keeps
+// two hundred packages under 150 MiB.
+func CollectLate() {
 	const quiet, percent = 80 << 20, 200
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return

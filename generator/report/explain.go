@@ -101,13 +101,34 @@ func explain(b *bytes.Buffer, in Input, d *dependency, i *model.Interface, m *mo
 	row("client", signature(i, m), in.place(m.Pos))
 	_ = w.Flush() // into memory
 
-	if m.WorstCase > 0 {
-		fmt.Fprintf(b, "\nA call takes at most %s.\n", directive.Duration(m.WorstCase))
-	} else {
-		fmt.Fprintf(b, "\nNothing but the caller's context bounds a call.\n")
-	}
+	fmt.Fprintf(b, "\n%s\n", longest(m))
 	for _, p := range m.Passed {
 		fmt.Fprintf(b, "Passed over: %s at %s: %s.\n", strings.TrimPrefix(p.Line.Text, directive.Prefix), in.place(p.Line.Pos), p.Reason)
+	}
+}
+
+// longest says how long a call may take. Each fallback that does something is
+// bounded as an attempt is.
+func longest(m *model.Method) string {
+	if m.WorstCase == 0 {
+		return "Nothing but the caller's context bounds a call."
+	}
+	call := "A call takes at most " + directive.Duration(m.WorstCase)
+	attempt, withFallbacks := m.Timeout.Value.Attempt, m.WorstCase
+	acts := false
+	for _, f := range m.Fallbacks {
+		if f.Spec.Strategy == resil.StrategyCall || f.Spec.Strategy == resil.StrategyOutbox {
+			acts = true
+			withFallbacks += attempt
+		}
+	}
+	switch {
+	case !acts:
+		return call + "."
+	case attempt == 0:
+		return call + "; nothing but the caller's context bounds its fallback."
+	default:
+		return call + "; where it falls back, " + directive.Duration(withFallbacks) + "."
 	}
 }
 
