@@ -32,7 +32,8 @@ func Dashboard(in Input) ([]byte, error) {
 		"templating": map[string]any{"list": []any{map[string]any{
 			"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus",
 		}}},
-		"panels": b.panels,
+		"annotations": map[string]any{"list": []any{}},
+		"panels":      b.panels,
 	})
 }
 
@@ -51,6 +52,10 @@ type panel struct {
 	Datasource  *datasource    `json:"datasource,omitempty"`
 	Targets     []target       `json:"targets,omitempty"`
 	FieldConfig map[string]any `json:"fieldConfig,omitempty"`
+
+	// Of a row, whose schema demands them; of others nil.
+	Collapsed *bool    `json:"collapsed,omitempty"`
+	Panels    *[]panel `json:"panels,omitempty"` // what a collapsed row hides
 }
 
 type gridPos struct {
@@ -98,7 +103,7 @@ func (b *board) add(p panel, w, h int) {
 
 func (b *board) row(title string) {
 	b.x, b.y, b.h = 0, b.y+b.h, 0
-	b.add(panel{Type: "row", Title: title}, gridWidth, 1)
+	b.add(panel{Type: "row", Title: title, Collapsed: new(bool), Panels: &[]panel{}}, gridWidth, 1)
 	b.x, b.y, b.h = 0, b.y+1, 0
 }
 
