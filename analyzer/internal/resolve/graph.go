@@ -49,15 +49,15 @@ func (p *program) graph() {
 	p.params = owners
 	p.modes = make(map[param]modes)
 	for range 12 { // deeper nests of helpers than this are judged as they come
-		clear(p.guardMemo)
+		p.inside.forget()
 		p.connect(owners)
 		learnt := p.learn(owners)
-		clear(p.guardMemo)
+		p.inside.forget()
 		if !p.judgeFolds() && !learnt {
 			break
 		}
 	}
-	clear(p.guardMemo)
+	p.inside.forget()
 	for _, n := range p.nodes {
 		for i := range n.edges {
 			if e := &n.edges[i]; e.to != n && !n.file.Test {

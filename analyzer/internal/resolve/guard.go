@@ -72,29 +72,17 @@ func (p *program) isFuncType(x *value) bool {
 // guardOf returns the guard inside a value: a client, transport, interceptor,
 // driver or policy.
 func (p *program) guardOf(val int32) string {
-	if p.judging[val] {
-		p.cut++
-		return "" // it is made of itself; what else it is made of decides
-	}
-	if g, ok := p.guardMemo[val]; ok {
-		return g
-	}
-	cut := p.cut
-	p.judging[val] = true
-	g := ""
-	switch x := &p.values[val]; x.Kind {
-	case summary.ObjectValue:
-		g = p.guardOfObject(x, val)
-	case summary.TypeValue:
-		g = p.guardOfType(x.Name)
-	case summary.FuncValue:
-		g = p.guardOfFunc(x.node)
-	}
-	delete(p.judging, val)
-	if g != "" || cut == p.cut || len(p.judging) == 0 {
-		p.guardMemo[val] = g
-	}
-	return g
+	return p.inside.of(val, func() string {
+		switch x := &p.values[val]; x.Kind {
+		case summary.ObjectValue:
+			return p.guardOfObject(x, val)
+		case summary.TypeValue:
+			return p.guardOfType(x.Name)
+		case summary.FuncValue:
+			return p.guardOfFunc(x.node)
+		}
+		return ""
+	})
 }
 
 func (p *program) guardOfObject(x *value, val int32) string {

@@ -48,9 +48,7 @@ type program struct {
 	fields    map[int32][]string // objects: fields stored
 	assigned  map[int32]bool     // variables that a flow inside a function sets
 	mentioned map[*node]bool     // functions used as values
-	guardMemo map[int32]string   // guards inside values, as far as the graph goes
-	judging   map[int32]bool     // values whose guard is being looked for
-	cut       int                // how often a value was found to be made of itself
+	inside    *memo              // guards inside values, as far as the graph goes
 	folds     []fold             // that guard
 	begins    map[int32][]int32  // values: the variables that hold them to begin with
 	solved    bool               // nothing flows any more
@@ -143,7 +141,7 @@ func link(in Input) *program {
 		ifaces: make(map[string]*summary.Iface), implements: make(map[string][]*typeInfo),
 		decorators: make(map[string]*summary.Guard),
 		keys:       make(map[string]int32), stored: make(map[int32][]int32), stores: make(map[int32][]stored), begins: make(map[int32][]int32), fields: make(map[int32][]string), mentioned: make(map[*node]bool),
-		assigned: make(map[int32]bool), guardMemo: make(map[int32]string), judging: make(map[int32]bool), ordered: make(map[int32][]int32),
+		assigned: make(map[int32]bool), inside: newMemo(), ordered: make(map[int32][]int32),
 	}
 	known := make(map[string]bool)
 	for _, s := range in.Packages {
