@@ -1,9 +1,11 @@
 package resil_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -268,6 +270,41 @@ func TestHandles(t *testing.T) {
 		}
 		if err := sys.Close(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+func TestAWriteOfCodeIsRetriedWhereItIsIdempotent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := newSystem(t, resil.Config{})
+		calls := 0
+		fail := func(context.Context) (int, error) {
+			calls++
+			return 0, errDown
+		}
+		send := sys.Dependency("mail", resil.Write, resil.Idempotent(true), resil.Retry{Attempts: 3}, resil.Operation("Send"))
+		if _, err := resil.Do(t.Context(), send, fail); !errors.Is(err, errDown) || calls != 3 {
+			t.Errorf("%d calls, error %v; want 3, the client's", calls, err)
+		}
+		if m := sys.Status().Dependencies[0].Methods[0]; m.Kind != resil.Write || !m.Idempotent {
+			t.Errorf("in force: %+v", m)
+		}
+	})
+}
+
+func TestLoggerOfAnOption(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		sys, err := resil.New(resil.Config{}, resil.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sys.Force(resil.Minimal, time.Minute, "drill"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // listeners and the log are told aside
+		if !strings.Contains(log.String(), "to=minimal") {
+			t.Errorf("logged: %q", log.String())
 		}
 	})
 }

@@ -414,6 +414,49 @@ func TestWatchDoesNotReadAHalfWrittenFile(t *testing.T) {
 	})
 }
 
+func TestLoadReadsAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f.yaml")
+	if _, err := Load(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Load of no file: %v", err)
+	}
+	write(t, path, "disabled: true")
+	if o, err := Load(path); err != nil || !o.Disabled {
+		t.Errorf("Load: %+v, %v", o, err)
+	}
+	write(t, path, "disabld: true")
+	if _, err := Load(path); err == nil || !strings.HasPrefix(err.Error(), path+":1:1: ") {
+		t.Errorf("Load of a bad file: %v", err)
+	}
+}
+
+func TestWatcherTellsWhenItLoaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "f.yaml")
+		write(t, path, "")
+		start := time.Now()
+		w, err := Watch(path, &fake{}, Options{Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		time.Sleep(time.Minute)
+		if got := w.Loaded(); !got.Equal(start) {
+			t.Errorf("loaded at %v, want the beginning, %v", got, start)
+		}
+		for _, step := range []struct {
+			content string
+			newer   bool
+		}{{"disabled: true", true}, {"disabled: 1", false}} {
+			before := w.Loaded()
+			write(t, path, step.content)
+			time.Sleep(time.Minute)
+			if got := w.Loaded().After(before); got != step.newer {
+				t.Errorf("%q is loaded: %v, want %v", step.content, got, step.newer)
+			}
+		}
+	})
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(everything))
 	f.Add([]byte("dependencies: {db: {timeout: &a 1s, retry: *a}}"))
