@@ -165,4 +165,12 @@ func (m *Method) cannot(p *problems, o MethodOverride) {
 	if o.Hedge != nil && m.spec.Hedge == nil {
 		p.add("%s: it is not generated with a hedge; state one in its directives", m.spec.Name)
 	}
+	for i, a := range o.Levels {
+		switch {
+		case a == ActFallback && len(m.spec.Fallbacks) == 0:
+			p.add("%s: %s=fallback, but it has no fallback; state one in its directives, or shed it", m.spec.Name, Level(i+1))
+		case a == ActStale && !slices.ContainsFunc(m.spec.Fallbacks, func(f Fallback) bool { return f.Strategy == StrategyStale }):
+			p.add("%s: %s=stale, but it keeps no answers; state stale= in its directives, or call it", m.spec.Name, Level(i+1))
+		}
+	}
 }

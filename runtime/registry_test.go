@@ -152,6 +152,8 @@ func TestReload(t *testing.T) {
 		}{
 			{"unknown dependency", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"dbx": {}}}, `unknown dependency "dbx"`},
 			{"unknown method", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Methods: map[string]resil.MethodOverride{"Gte": {}}}}}, `unknown method "Gte"`},
+			{"a fallback that is not there", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Methods: map[string]resil.MethodOverride{"Get": {Levels: resil.Actions{resil.Minimal - 1: resil.ActFallback}}}}}}, "Get: minimal=fallback, but it has no fallback"},
+			{"answers that are not kept", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Methods: map[string]resil.MethodOverride{"Get": {Levels: resil.Actions{resil.Limited - 1: resil.ActStale}}}}}}, "Get: limited=stale, but it keeps no answers"},
 			{"hedge of a method without one", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Methods: map[string]resil.MethodOverride{"Get": {Hedge: &resil.Hedge{After: time.Second}}}}}}, "not generated with a hedge"},
 			{"bad value", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Breaker: &resil.Breaker{Ratio: 1.5}}}}, "ratio=1.5"},
 			{"window below timeout", resil.Overrides{Dependencies: map[string]resil.DependencyOverride{"db": {Breaker: &resil.Breaker{Ratio: .5, Window: 500 * time.Millisecond}}}}, "window=500ms is shorter than the timeout"},
