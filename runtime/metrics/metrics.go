@@ -8,7 +8,9 @@
 package metrics
 
 import (
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -45,7 +47,8 @@ type collector struct {
 }
 
 // New returns a collector of sys. It is safe for concurrent use; register it
-// once per registry. A collector never changes the state it reports: a breaker
+// once per registry, and collectors of several systems each with a label of its
+// own, by [prometheus.WrapRegistererWith]. A collector never changes the state it reports: a breaker
 // whose open time has passed is shown as open until a call or check probes it.
 func New(sys *resil.System) prometheus.Collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
@@ -144,9 +147,15 @@ func histogram(d *prometheus.Desc, h resil.Histogram, labels ...string) promethe
 	return prometheus.MustNewConstHistogram(d, h.Count, h.Sum, buckets, labels...)
 }
 
-// label keeps a name given to [resil.System.Dependency] at run time from
-// panicking the client library, which refuses invalid UTF-8.
-func label(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+// label spells a name given at run time such that the client library, which
+// refuses invalid UTF-8, takes it. Two names stay two: a single pair of the
+// same series would fail the whole scrape.
+func label(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.Trim(strconv.Quote(s), `"`)
+}
 
 func bit(b bool) float64 {
 	if b {

@@ -48,7 +48,7 @@ func wantLines(t *testing.T, got string, lines ...string) {
 
 func newSystem(t *testing.T) *resil.System {
 	t.Helper()
-	sys, err := resil.New(resil.Config{})
+	sys, err := resil.New(resil.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
