@@ -49,24 +49,29 @@ func TestAllocations(t *testing.T) {
 		{"bulkhead full", cancelable, resil.GuardSpec{}, resil.MethodSpec{Rate: &resil.Rate{N: 1, Per: time.Hour}}, nil, resil.ErrRateLimited, 0},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			sys := newSystem(t, resil.Config{})
-			m := guarded(sys, tt.guard, tt.method)
-			if tt.prepare != nil {
-				tt.prepare(sys)
-			}
-			client := numbers{}
-			g := decorated{m: m, next: client}
-			var err error
-			_, _ = g.Add(tt.ctx, 1, 2)
-			got := testing.AllocsPerRun(1000, func() { _, err = g.Add(tt.ctx, 1, 2) })
-			if !errors.Is(err, tt.err) {
-				t.Errorf("err = %v, want %v", err, tt.err)
-			}
-			if got > tt.want {
-				t.Errorf("%v allocations, want %v", got, tt.want)
-			}
-		})
+		for name, options := range map[string][]resil.Option{
+			tt.name:                      nil,
+			tt.name + ", nobody records": {resil.WithTracer(deaf{})},
+		} {
+			t.Run(name, func(t *testing.T) {
+				sys := newSystem(t, resil.Config{}, options...)
+				m := guarded(sys, tt.guard, tt.method)
+				if tt.prepare != nil {
+					tt.prepare(sys)
+				}
+				client := numbers{}
+				g := decorated{m: m, next: client}
+				var err error
+				_, _ = g.Add(tt.ctx, 1, 2)
+				got := testing.AllocsPerRun(1000, func() { _, err = g.Add(tt.ctx, 1, 2) })
+				if !errors.Is(err, tt.err) {
+					t.Errorf("err = %v, want %v", err, tt.err)
+				}
+				if got > tt.want {
+					t.Errorf("%v allocations, want %v", got, tt.want)
+				}
+			})
+		}
 	}
 }
 

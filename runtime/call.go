@@ -50,9 +50,10 @@ func DoWith[T any](ctx context.Context, d *Dependency, fn func(context.Context) 
 
 var errHedged = errors.New("resil: a dependency with a hedge is called with DoHedged, not Do")
 
-// full is the guarded call with all policies.
-func full[T any](ctx context.Context, c *methodConf, do func(context.Context) (T, error), with *standIns[T]) (v T, err error) {
-	var s call
+// full is the guarded call with all policies; span is what its tracer made of
+// it, nil when nobody records it.
+func full[T any](ctx context.Context, c *methodConf, span Span, do func(context.Context) (T, error), with *standIns[T]) (v T, err error) {
+	s := call{span: span}
 	if !s.enter(ctx, c) {
 		return conclude(&s, v, nil, with)
 	}
@@ -150,7 +151,7 @@ type call struct {
 	c        *methodConf
 	ctx      context.Context // the caller's, with the span
 	base     context.Context // of attempts: ctx, or what cancels the arms of a hedge
-	span     Span            // nil when nothing traces
+	span     Span            // nil when nobody records the call
 	further  AttemptSpan     // span, if it follows attempts and there may be several
 	level    Level
 	action   Action
@@ -189,7 +190,7 @@ type arm struct {
 	gone    bool                 // the caller left
 }
 
-// begin sets what every call has.
+// begin sets what every call has besides its span.
 func (s *call) begin(ctx context.Context, c *methodConf, now mono.Time) {
 	s.c, s.ctx, s.base = c, ctx, ctx
 	s.level = c.method.sys.levelNow()
@@ -197,7 +198,7 @@ func (s *call) begin(ctx context.Context, c *methodConf, now mono.Time) {
 	if d, ok := ctx.Deadline(); ok {
 		s.callerAt = mono.Of(d)
 	}
-	if now == 0 && (c.clock || c.method.sys.tracer != nil) {
+	if now == 0 && (c.clock || s.span != nil) {
 		now = mono.Now()
 	}
 	s.begun = now
@@ -209,6 +210,19 @@ func (s *call) begin(ctx context.Context, c *methodConf, now mono.Time) {
 	}
 }
 
+// observe tells the tracer of a call, which goes on with what is returned. The
+// span is nil when nobody records the call, or when it is over before it began.
+func (c *methodConf) observe(ctx context.Context) (context.Context, Span) {
+	sys := c.method.sys
+	sys.poll()
+	if ctx.Err() != nil {
+		return ctx, nil
+	}
+	info := *c.traced
+	info.Level = sys.levelNow()
+	return sys.tracer.Start(ctx, info)
+}
+
 // enter begins the call and reports whether the client may be called.
 func (s *call) enter(ctx context.Context, c *methodConf) bool {
 	c.method.sys.poll()
@@ -218,14 +232,8 @@ func (s *call) enter(ctx context.Context, c *methodConf) bool {
 		return false
 	}
 	s.begin(ctx, c, 0)
-	if t := c.method.sys.tracer; t != nil {
-		s.ctx, s.span = t.Start(ctx, CallInfo{
-			Dependency: c.method.dep.name, Method: c.method.spec.Name, Kind: c.method.spec.Kind, Level: s.level,
-		})
-		s.base = s.ctx
-		if c.retries || c.hedges {
-			s.further, _ = s.span.(AttemptSpan) // nil if it does not follow them
-		}
+	if s.span != nil && (c.retries || c.hedges) {
+		s.further, _ = s.span.(AttemptSpan) // nil if it does not follow them
 	}
 	if s.action < ActFallback {
 		return true

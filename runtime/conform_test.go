@@ -2,6 +2,7 @@ package resil_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,27 +38,39 @@ var layers = []struct {
 
 func TestEveryCombinationOfLayersKeepsThePromises(t *testing.T) {
 	for set := range 1 << len(layers) {
-		var names []string
-		g := resil.GuardSpec{Dependency: "db", Interface: "Store", Position: "store.go:1", Criticality: resil.Critical}
-		spec := resil.MethodSpec{Name: "Get", Kind: resil.Read}
-		for i, l := range layers {
-			if set&(1<<i) != 0 {
-				names = append(names, l.name)
-				l.add(&g, &spec)
-			}
+		// Half of them once more under a tracer that records nothing, the other
+		// half under one that does.
+		tracer := resil.Tracer(deaf{})
+		if set%2 == 0 {
+			tracer = new(diary)
 		}
-		t.Run(strings.Join(names, "+"), func(t *testing.T) {
-			resiltest.Conform(t, resiltest.Subject{New: func(sys *resil.System, client resiltest.Func) resiltest.Func {
-				m := sys.Guard(g).Method(spec)
-				with := resil.With[string]{
-					Key:      func() any { return "key" },
-					Fallback: func(context.Context, int, error) (string, error) { return "basic", nil },
-				}
-				if spec.Hedge != nil {
-					return func(ctx context.Context) (string, error) { return resil.CallHedgedWith(ctx, m, client, with) }
-				}
-				return func(ctx context.Context) (string, error) { return resil.CallWith(ctx, m, client, with) }
-			}})
-		})
+		conformLayers(t, set, "", nil)
+		conformLayers(t, set, fmt.Sprintf("+%T", tracer), func(testing.TB) []resil.Option { return []resil.Option{resil.WithTracer(tracer)} })
 	}
+}
+
+// conformLayers checks one combination of layers.
+func conformLayers(t *testing.T, set int, suffix string, options func(testing.TB) []resil.Option) {
+	var names []string
+	g := resil.GuardSpec{Dependency: "db", Interface: "Store", Position: "store.go:1", Criticality: resil.Critical}
+	spec := resil.MethodSpec{Name: "Get", Kind: resil.Read}
+	for i, l := range layers {
+		if set&(1<<i) != 0 {
+			names = append(names, l.name)
+			l.add(&g, &spec)
+		}
+	}
+	t.Run(strings.Join(names, "+")+suffix, func(t *testing.T) {
+		resiltest.Conform(t, resiltest.Subject{Options: options, New: func(sys *resil.System, client resiltest.Func) resiltest.Func {
+			m := sys.Guard(g).Method(spec)
+			with := resil.With[string]{
+				Key:      func() any { return "key" },
+				Fallback: func(context.Context, int, error) (string, error) { return "basic", nil },
+			}
+			if spec.Hedge != nil {
+				return func(ctx context.Context) (string, error) { return resil.CallHedgedWith(ctx, m, client, with) }
+			}
+			return func(ctx context.Context) (string, error) { return resil.CallWith(ctx, m, client, with) }
+		}})
+	})
 }

@@ -23,6 +23,12 @@ func invoke[T any](ctx context.Context, m *Method, do func(context.Context) (T, 
 	if c.keyed && with != nil && with.Outbox != nil {
 		ctx = m.keyed(ctx)
 	}
+	if c.traced != nil {
+		var span Span
+		if ctx, span = c.observe(ctx); span != nil {
+			return full(ctx, c, span, do, with)
+		}
+	}
 	word := m.sys.word.Load()
 	switch {
 	case c.calm.has(word):
@@ -53,7 +59,7 @@ func invoke[T any](ctx context.Context, m *Method, do func(context.Context) (T, 
 			return none, e
 		}
 	}
-	return full(ctx, c, do, with)
+	return full(ctx, c, nil, do, with)
 }
 
 // straight calls the client and gives token back unless there was an error.
@@ -97,13 +103,13 @@ func steady[T any](ctx context.Context, c *methodConf, token breaker.Token, do f
 	}
 	// The clock waits for all that went before it, so it was read first.
 	if b := c.bulkheads[0]; b != nil && !b.try() {
-		return full(ctx, c, do, with)
+		return full(ctx, c, nil, do, with)
 	}
 	if b := c.bulkheads[1]; b != nil && !b.try() {
 		if b := c.bulkheads[0]; b != nil {
 			b.release()
 		}
-		return full(ctx, c, do, with)
+		return full(ctx, c, nil, do, with)
 	}
 	defer func() {
 		if !p.back {
@@ -198,17 +204,17 @@ func shut[T any](ctx context.Context, c *methodConf, do func(context.Context) (T
 	m := c.method
 	e := m.shared(OutcomeOpen)
 	if e == nil || ctx.Err() != nil {
-		return full(ctx, c, do, with)
+		return full(ctx, c, nil, do, with)
 	}
 	if len(c.fallbacks) == 0 {
 		e.tell(ctx, 0)
 		return v, e
 	}
 	if !c.quick || with == nil || with.Fallback == nil {
-		return full(ctx, c, do, with)
+		return full(ctx, c, nil, do, with)
 	}
 	if !m.guard.falling.CompareAndSwap(0, m.quick) {
-		return full(ctx, c, do, with)
+		return full(ctx, c, nil, do, with)
 	}
 	v, err = instead(ctx, m, e, with)
 	if err != nil {

@@ -116,6 +116,7 @@ type methodConf struct {
 	slow      time.Duration  // 0 = nothing is slow
 	bulkheads [2]*bulkhead   // shared, own
 	stats     *methodCounter // nil = not metered
+	traced    *CallInfo      // what the tracer is told, level aside; nil = there is none
 	retry     Retry          // defaults filled in
 
 	limitTotal bool // limit is the total

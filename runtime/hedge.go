@@ -33,6 +33,9 @@ func DoHedged[T any](ctx context.Context, d *Dependency, fn func(context.Context
 // hedged is the guarded call of a method that may hedge.
 func hedged[T any](ctx context.Context, c *methodConf, do func(context.Context) (T, error), with *standIns[T]) (v T, err error) {
 	var s call
+	if c.traced != nil {
+		ctx, s.span = c.observe(ctx)
+	}
 	if !s.enter(ctx, c) {
 		return conclude(&s, v, nil, with)
 	}

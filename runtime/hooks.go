@@ -9,6 +9,7 @@ import (
 type CallInfo struct {
 	Dependency string
 	Method     string
+	Operation  string // DEPENDENCY.METHOD, put together once and not per call
 	Kind       Kind
 	Level      Level
 }
@@ -17,7 +18,8 @@ type CallInfo struct {
 // on the caller's goroutine, never under a lock.
 type Tracer interface {
 	// Start is called once per guarded call that passes the entry checks. The
-	// returned context is what policies and client get.
+	// returned context is what policies and client get. A nil Span means that
+	// nobody records the call; it then costs no more than an untraced one.
 	Start(ctx context.Context, call CallInfo) (context.Context, Span)
 }
 

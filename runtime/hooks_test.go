@@ -37,6 +37,9 @@ func (d *diary) take() string {
 }
 
 func (d *diary) Start(ctx context.Context, c resil.CallInfo) (context.Context, resil.Span) {
+	if c.Operation != c.Dependency+"."+c.Method {
+		d.add("operation %s", c.Operation)
+	}
 	d.add("%s.%s at %v", c.Dependency, c.Method, c.Level)
 	return context.WithValue(ctx, diaryKey{}, "traced"), d
 }
@@ -55,6 +58,13 @@ func (d *diary) Event(e resil.Event) {
 }
 
 func (d *diary) End(o resil.Outcome, err error) { d.add("end %v: %v", o, err != nil) }
+
+// deaf is a tracer that records nothing.
+type deaf struct{}
+
+func (deaf) Start(ctx context.Context, _ resil.CallInfo) (context.Context, resil.Span) {
+	return ctx, nil
+}
 
 func TestTracerHearsEveryStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

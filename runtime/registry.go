@@ -264,10 +264,12 @@ func (m *Method) configure(o DependencyOverride) {
 	c.bare = !c.clock && c.bulkheads == [2]*bulkhead{}
 	c.keyed = slices.ContainsFunc(c.fallbacks, func(f Fallback) bool { return f.Strategy == StrategyOutbox })
 	c.quick = c.timeout.Attempt == 0 && len(c.fallbacks) > 0 && c.fallbacks[0].Strategy == StrategyCall
-	observed := m.sys.tracer != nil || m.sys.injector != nil
+	if m.sys.tracer != nil {
+		c.traced = &CallInfo{Dependency: m.dep.name, Method: m.spec.Name, Operation: m.dep.name + "." + m.spec.Name, Kind: m.spec.Kind}
+	}
 	for _, l := range Levels() {
 		switch a := c.levels.At(l); {
-		case observed:
+		case m.sys.injector != nil:
 		case a < ActStale:
 			if c.stale == nil && !e.Streams && c.rates == [2]*rate.Limiter{} {
 				c.calm |= 1 << l

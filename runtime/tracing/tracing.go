@@ -167,17 +167,20 @@ type fixed struct {
 // Start implements [resil.Tracer].
 func (t *tracer) Start(ctx context.Context, call resil.CallInfo) (context.Context, resil.Span) {
 	if parent := trace.SpanFromContext(ctx); parent.SpanContext().IsValid() && !parent.SpanContext().IsSampled() && !parent.IsRecording() {
-		return ctx, unrecorded{}
+		return ctx, nil
 	}
-	f := t.of(call)
-	ctx, span := t.otel.Start(ctx, f.span)
+	traced, span := t.otel.Start(ctx, call.Operation)
 	if !span.IsRecording() {
 		span.End()
-		return ctx, unrecorded{}
+		if !span.SpanContext().IsValid() {
+			return ctx, nil // there is no SDK
+		}
+		return traced, nil
 	}
+	f := t.of(call)
 	span.SetAttributes(f.attributes...)
 	span.SetAttributes(KeyLevel.String(call.Level.String()))
-	return ctx, &recorded{tracer: t, span: span, fixed: f, previous: span.SpanContext()}
+	return traced, &recorded{tracer: t, span: span, fixed: f, previous: span.SpanContext()}
 }
 
 func (t *tracer) of(call resil.CallInfo) *fixed {
@@ -186,7 +189,7 @@ func (t *tracer) of(call resil.CallInfo) *fixed {
 		return f.(*fixed) //nolint:errcheck // the map holds nothing else
 	}
 	f := &fixed{
-		span: call.Dependency + "." + call.Method,
+		span: call.Operation,
 		attributes: append([]attribute.KeyValue{
 			KeyDependency.String(call.Dependency),
 			KeyMethod.String(call.Method),
@@ -197,12 +200,6 @@ func (t *tracer) of(call resil.CallInfo) *fixed {
 	t.fixed.Store(key, f)
 	return f
 }
-
-// unrecorded is the span of a call that nobody records.
-type unrecorded struct{}
-
-func (unrecorded) Event(resil.Event)        {}
-func (unrecorded) End(resil.Outcome, error) {}
 
 // recorded is the span of one call. Hedged arms report events concurrently.
 type recorded struct {

@@ -353,17 +353,19 @@ func TestUnsampledCallsCostNothing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		ctx    context.Context //nolint:containedctx // a row of a table
 		option resil.Option
+		most   float64 // allocations
 	}{
-		"parent not sampled": {unsampled, tracing.New(r)},
-		"no-op provider":     {context.Background(), tracing.New(noop.NewTracerProvider())},
+		"parent not sampled": {unsampled, tracing.New(r), 0},
+		"no-op provider":     {context.Background(), tracing.New(noop.NewTracerProvider()), 0},
+		"no SDK":             {context.Background(), tracing.New(nil), 3}, // the span that the API makes in its place, and its context
 	} {
 		t.Run(name, func(t *testing.T) {
 			sys := newSystem(t, tc.option)
 			db := sys.Dependency("db")
 			do := func(context.Context) (int, error) { return 1, nil }
 			allocs := testing.AllocsPerRun(100, func() { _, _ = resil.Do(tc.ctx, db, do) })
-			if allocs != 0 || len(r.spans) != 0 {
-				t.Errorf("%v allocations, %d spans; want none", allocs, len(r.spans))
+			if allocs > tc.most || len(r.spans) != 0 {
+				t.Errorf("%v allocations, %d spans; want %v and none", allocs, len(r.spans), tc.most)
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -27,10 +28,10 @@ func main() {
 	var c load.Config
 	flag.IntVar(&c.Users, "users", 1000, "how many `users` there are at a time")
 	flag.DurationVar(&c.Think, "think", 4*time.Second, "mean `time` between two requests of a user")
-	flag.DurationVar(&c.Lasts, "lasts", 20*time.Second, "`length` of a measurement")
-	flag.IntVar(&c.Rounds, "rounds", 8, "how many `times` to measure both services healthy")
+	flag.DurationVar(&c.Lasts, "lasts", 20*time.Second, "`length` of an outage")
+	flag.IntVar(&c.Rounds, "rounds", 50, "how many `times` to measure all variants of the healthy service, twelve seconds each")
 	docs := flag.String("docs", "../../docs", "`folder` that the results go into")
-	healthy := flag.Bool("healthy", false, "measure both services healthy only, and keep the last results of outages")
+	healthy := flag.Bool("healthy", false, "measure the healthy service only, and keep the last results of outages")
 	redraw := flag.Bool("redraw", false, "measure nothing: write tables and picture of the last results again")
 	flag.Parse()
 	c.Log = os.Stderr
@@ -109,31 +110,60 @@ func replace(file, name, text string) error {
 	return write(file, head+begin+"\n"+text+"\n"+end+tail)
 }
 
-// healthy compares processor time and latency of both services when all is
-// well; ratios are of neighbours in time.
+// healthy compares processor time and latency of the variants when all is well;
+// ratios are of neighbours in time.
 func healthy(r load.Report) string {
-	var with, without, ratios []float64
-	var p50, p99 [2][]float64
-	for i := 0; i+1 < len(r.Healthy); i += 2 {
-		a, b := r.Healthy[i], r.Healthy[i+1]
-		if !a.Guarded {
-			a, b = b, a
-		}
-		with, without, ratios = append(with, a.CPU*1e6), append(without, b.CPU*1e6), append(ratios, a.CPU/b.CPU)
-		p50[0], p50[1] = append(p50[0], a.P50), append(p50[1], b.P50)
-		p99[0], p99[1] = append(p99[0], a.P99), append(p99[1], b.P99)
-	}
-	if ratios == nil {
+	if len(r.Healthy) == 0 {
 		return "not measured\n"
 	}
+	each := func(value func(load.Round) float64) []float64 {
+		var all []float64
+		for _, round := range r.Healthy {
+			all = append(all, value(round))
+		}
+		slices.Sort(all)
+		return all
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "| healthy, median of %d | with guards | without |\n|---|---:|---:|\n", len(ratios))
-	fmt.Fprintf(&b, "| processor time per request | %.0f µs | %.0f µs |\n", quantile(with, .5), quantile(without, .5))
-	fmt.Fprintf(&b, "| latency p50 | %s | %s |\n", ms(quantile(p50[0], .5)), ms(quantile(p50[1], .5)))
-	fmt.Fprintf(&b, "| latency p99 | %s | %s |\n", ms(quantile(p99[0], .5)), ms(quantile(p99[1], .5)))
-	fmt.Fprintf(&b, "\nThe guarded service's process used %+.1f %% of processor time (quartiles of the rounds: %+.1f and %+.1f %%).\n",
-		100*(quantile(ratios, .5)-1), 100*(quantile(ratios, .25)-1), 100*(quantile(ratios, .75)-1))
+	fmt.Fprintf(&b, "| healthy, median of %d rounds | with guards | without, but with their deadlines | without either |\n|---|---:|---:|---:|\n", len(r.Healthy))
+	for _, row := range []struct {
+		name  string
+		value func(load.Cost) float64
+		print func(float64) string
+	}{
+		{"processor time per request", func(c load.Cost) float64 { return c.CPU }, func(s float64) string { return fmt.Sprintf("%.0f µs", 1e6*s) }},
+		{"latency p50", func(c load.Cost) float64 { return c.P50 }, ms},
+		{"latency p99", func(c load.Cost) float64 { return c.P99 }, ms},
+	} {
+		fmt.Fprintf(&b, "| %s |", row.name)
+		for _, v := range load.Variants() {
+			fmt.Fprintf(&b, " %s |", row.print(quantile(each(func(r load.Round) float64 { return row.value(r[v]) }), .5)))
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n| processor time, ratio within a round | median | 95 % confidence |\n|---|---:|---:|\n")
+	for _, row := range []struct {
+		name       string
+		more, than load.Variant
+	}{
+		{"guards, beyond their deadlines", load.Guarded, load.Deadlines},
+		{"deadlines", load.Deadlines, load.Unguarded},
+		{"guards and deadlines", load.Guarded, load.Unguarded},
+	} {
+		ratios := each(func(r load.Round) float64 { return 100 * (r[row.more].CPU/r[row.than].CPU - 1) })
+		low, high := confidence(ratios)
+		fmt.Fprintf(&b, "| %s | %+.1f %% | %+.1f to %+.1f %% |\n", row.name, quantile(ratios, .5), low, high)
+	}
 	return b.String()
+}
+
+// confidence returns what the median of all there could be is between, with a
+// probability of 95 %, whatever its distribution: the ranks that so many tosses
+// of a coin stay between.
+func confidence(sorted []float64) (low, high float64) {
+	n := len(sorted)
+	rank := max(0, int((float64(n)-1.96*math.Sqrt(float64(n)))/2))
+	return sorted[rank], sorted[n-1-rank]
 }
 
 func outages(r load.Report) string {
@@ -157,7 +187,7 @@ func ms(seconds float64) string {
 	return fmt.Sprintf("%.1f s", seconds)
 }
 
-func quantile(values []float64, q float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
+// quantile returns the q-quantile of sorted values, of which there are some.
+func quantile(sorted []float64, q float64) float64 {
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }

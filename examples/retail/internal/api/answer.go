@@ -120,17 +120,63 @@ func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	})
 }
 
-// excuse tells a customer what does not work and what happened to the request.
-// The error's own text is for operators: it may name hosts.
+// excuse tells a customer what does not work, why, and what happened to the
+// request. The error's own text is for operators: it may name hosts.
 func excuse(e resil.Explanation, method string) string {
 	switch {
-	case e.Attempts == 0 && method != http.MethodGet:
-		return "not possible right now: " + e.Dependency + " is away; nothing was changed"
-	case method != http.MethodGet:
-		return "not confirmed: " + e.Dependency + " did not answer; send the same request again"
+	case method == http.MethodGet:
+		return "not available right now: " + reason(e)
+	case e.Attempts == 0:
+		return "not possible right now: " + reason(e) + "; nothing was changed"
 	default:
-		return "not available right now: " + e.Dependency + " is away"
+		return "not confirmed: " + reason(e) + "; send the same request again"
 	}
+}
+
+// reason says why a call failed: what the dependency did, or what kept the call
+// from it.
+func reason(e resil.Explanation) string {
+	switch e.Outcome {
+	case resil.OutcomeShed:
+		return restriction(e.LevelCause)
+	case resil.OutcomeOpen:
+		return e.Dependency + " is away"
+	case resil.OutcomeBulkhead, resil.OutcomeRate:
+		return e.Dependency + " is busy"
+	case resil.OutcomeTimeout:
+		return e.Dependency + " did not answer in time"
+	case resil.OutcomeNeutral:
+		return "there was no time left to wait for " + e.Dependency
+	default:
+		return e.Dependency + " failed"
+	}
+}
+
+// restriction says why the shop does less than it could ask of the dependency,
+// which may well be up.
+func restriction(c resil.Cause) string {
+	names := enumerate(c.Dependencies)
+	switch {
+	case c.Rule == resil.RuleForced:
+		return "the shop is restricted for now"
+	case len(c.Dependencies) == 0:
+		return "the shop is not all well"
+	case c.Rule == resil.RuleStable:
+		return "the shop waits until " + names + " can be relied on again"
+	case len(c.Dependencies) == 1:
+		return names + " is away"
+	default:
+		return names + " are away"
+	}
+}
+
+// enumerate joins names as people do.
+func enumerate(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // retryAfter returns the seconds to wait, a few when nobody knows better.

@@ -10,9 +10,11 @@ import (
 	resil "github.com/resilgo/resil/runtime"
 )
 
-// guard leaves the clients as they are: this is the service that load tests
-// compare the guarded one with. Nobody else wants it.
+// guard leaves the clients as they are, or with no more than deadlines: these
+// are the services that load tests compare the guarded one with. Nobody else
+// wants them.
 func guard(_ *resil.System, raw Clients) *inventory.Service {
+	raw = bounded(raw)
 	return &inventory.Service{Store: raw.Store, Memory: inventory.NewMemory(raw.Cache), Archive: raw.Archive, Assistant: raw.Assistant}
 }
 

@@ -18,7 +18,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -36,7 +35,7 @@ type Config struct {
 	Users  int           // at a time, each with a connection of its own
 	Think  time.Duration // mean time between two requests of a user
 	Lasts  time.Duration // of a measurement
-	Rounds int           // of healthy measurements, in each of which both services run; 0 = none
+	Rounds int           // of healthy measurements, in each of which all variants take turns; 0 = none
 	Faults [][]string    // outages to measure, each with both services; see [Faults]
 	Log    io.Writer     // of progress
 
@@ -80,7 +79,7 @@ type Row struct {
 type Report struct {
 	Users   int      `json:"users"`
 	Rate    float64  `json:"requests_per_second"`
-	Healthy []Result `json:"healthy"` // guarded and unguarded in turn
+	Healthy []Round  `json:"healthy"`
 	Outages []Result `json:"outages"` // of each fault guarded, then unguarded
 }
 
@@ -97,14 +96,9 @@ func Run(ctx context.Context, c Config) (report Report, err error) {
 		return report, err
 	}
 	report.Users, report.Rate = c.Users, float64(c.Users)/c.Think.Seconds()
-	for round := range c.Rounds {
-		for _, guarded := range []bool{round%2 == 0, round%2 != 0} {
-			r, err := b.measure(ctx, nil, guarded)
-			if err != nil {
-				return report, err
-			}
-			r.Rows = nil
-			report.Healthy = append(report.Healthy, r)
+	if c.Rounds > 0 {
+		if report.Healthy, err = b.healthy(ctx); err != nil {
+			return report, err
 		}
 	}
 	for _, down := range c.Faults {
@@ -126,11 +120,12 @@ func (c Config) patience() time.Duration {
 	return c.Patience
 }
 
-// bench is the servers and the two services.
+// bench is the servers and the services' programs.
 type bench struct {
 	c       Config
 	dir     string
-	env     []string
+	direct  []string // environment of a service that reaches the servers themselves
+	fronted []string // of one that reaches them through what can fail
 	servers []*servers.Server
 	fronts  map[string]*standin.Server
 	model   *standin.Server
@@ -143,9 +138,9 @@ func newBench(ctx context.Context, c Config) (b *bench, err error) {
 	if b.dir, err = os.MkdirTemp("", "retail-load-"); err != nil {
 		return b, err
 	}
-	for name, tags := range map[string]string{"guarded": "", "unguarded": "unguarded"} {
-		fmt.Fprintf(c.Log, "building the %s service\n", name)
-		build := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", filepath.Join(b.dir, name), "./cmd/retail")
+	for _, v := range Variants() {
+		fmt.Fprintf(c.Log, "building the service: %s\n", v)
+		build := exec.CommandContext(ctx, "go", "build", "-tags", v.tags(), "-o", filepath.Join(b.dir, string(v)), "./cmd/retail")
 		build.Dir = c.Source
 		if out, err := build.CombinedOutput(); err != nil {
 			return b, fmt.Errorf("go build, in examples/retail: %w\n%s", err, out)
@@ -171,12 +166,21 @@ func newBench(ctx context.Context, c Config) (b *bench, err error) {
 	if err := makeBucket(ctx, urls["s3"]); err != nil {
 		return b, err
 	}
-	b.env = append(os.Environ(), "GOMAXPROCS=2",
-		"RETAIL_DATABASE_URL="+b.fronts["db"].URL, "RETAIL_REDIS_URL="+b.fronts["redis"].URL,
-		"RETAIL_S3_ENDPOINT="+b.fronts["s3"].URL, "RETAIL_S3_BUCKET="+bucket, "AWS_REGION="+region,
-		"AWS_ACCESS_KEY_ID="+servers.S3AccessKey, "AWS_SECRET_ACCESS_KEY="+servers.S3SecretKey,
-		"OPENAI_BASE_URL="+b.fronts["openai"].URL, "OPENAI_API_KEY=none", "RETAIL_OPENAI_MODEL=small")
+	fronts := map[string]string{}
+	for name, front := range b.fronts {
+		fronts[name] = front.URL
+	}
+	b.direct, b.fronted = environment(urls), environment(fronts)
 	return b, nil
+}
+
+// environment is that of a service on the servers at these URLs.
+func environment(urls map[string]string) []string {
+	return append(os.Environ(), "GOMAXPROCS=2",
+		"RETAIL_DATABASE_URL="+urls["db"], "RETAIL_REDIS_URL="+urls["redis"],
+		"RETAIL_S3_ENDPOINT="+urls["s3"], "RETAIL_S3_BUCKET="+bucket, "AWS_REGION="+region,
+		"AWS_ACCESS_KEY_ID="+servers.S3AccessKey, "AWS_SECRET_ACCESS_KEY="+servers.S3SecretKey,
+		"OPENAI_BASE_URL="+urls["openai"], "OPENAI_API_KEY=none", "RETAIL_OPENAI_MODEL=small")
 }
 
 func (b *bench) close() error {
@@ -196,21 +200,19 @@ func (b *bench) close() error {
 // warm is for how long customers come before a measurement begins.
 const warm = 3 * time.Second
 
-// measure runs a service of its own and measures it, healthy or with an outage
-// that begins a second into the measurement.
+// measure runs a service of its own and measures it in an outage that begins a
+// second into the measurement.
 func (b *bench) measure(ctx context.Context, down []string, guarded bool) (r Result, err error) {
-	r = Result{Fault: "none", Guarded: guarded}
-	if down != nil {
-		r.Fault = strings.Join(down, ", ") + " hang"
+	r = Result{Fault: strings.Join(down, ", ") + " hang", Guarded: guarded}
+	variant := Unguarded
+	if guarded {
+		variant = Guarded
 	}
 	if len(down) == 1 {
 		r.Fault += "s"
 	}
 	fmt.Fprintf(b.c.Log, "%-28s guarded %-5t ", r.Fault, guarded)
-	s, err := b.start(ctx, guarded)
-	for try := 0; errors.Is(err, errNotOpen) && try < 3; try++ {
-		s, err = b.start(ctx, guarded)
-	}
+	s, err := b.open(ctx, variant, b.fronted)
 	if err != nil {
 		return r, err
 	}
@@ -220,19 +222,13 @@ func (b *bench) measure(ctx context.Context, down []string, guarded bool) (r Res
 		}
 		err = errors.Join(err, s.stop())
 	}()
-	crowd := customers.New(customers.Config{Base: s.url, PerSecond: 1, Seed: 1, Delivery: 10_000, Prefix: fmt.Sprintf("order-%d", time.Now().UnixNano())})
-	if !b.stocked {
-		if err := crowd.StockUp(); err != nil {
-			return r, err
-		}
-		if err := stockMore(crowd); err != nil {
-			return r, err
-		}
-		b.first, b.stocked = crowd.Since(time.Time{})[0], true
-	} else {
-		crowd.Add(b.first)
+	crowd, err := b.crowd(s.url, 1)
+	if err != nil {
+		return r, err
 	}
-	b.attack(crowd, min(warm, b.c.Lasts))
+	people := newUsers(b.c.Users)
+	defer people.leave()
+	b.attack(crowd, people, min(warm, b.c.Lasts))
 	used, err := s.cpu()
 	if err != nil {
 		return r, err
@@ -243,16 +239,34 @@ func (b *bench) measure(ctx context.Context, down []string, guarded bool) (r Res
 		}
 	})
 	defer broke.Stop()
-	results := b.attack(crowd, b.c.Lasts)
+	results := b.attack(crowd, people, b.c.Lasts)
 	after, err := s.cpu()
 	if err != nil {
 		return r, err
 	}
-	r.CPU = (after - used) / float64(len(results))
+	r.CPU = (after - used).Seconds() / float64(len(results))
 	r.sum(results, b.c)
 	fmt.Fprintf(b.c.Log, "%d requests, p50 %.3f s, p99 %.3f s, %.0f %% failed, %.3f ms of processor time each\n",
 		r.Requests, r.P50, r.P99, 100*r.Failed, 1000*r.CPU)
 	return r, nil
+}
+
+// crowd returns customers of the service at a URL, which they have stocked.
+// Their orders are nobody else's.
+func (b *bench) crowd(url string, seed uint64) (*customers.Crowd, error) {
+	crowd := customers.New(customers.Config{Base: url, PerSecond: 1, Seed: seed, Delivery: 10_000, Prefix: fmt.Sprintf("order-%d", time.Now().UnixNano())})
+	if b.stocked {
+		crowd.Add(b.first)
+		return crowd, nil
+	}
+	if err := crowd.StockUp(); err != nil {
+		return nil, err
+	}
+	if err := stockMore(crowd); err != nil {
+		return nil, err
+	}
+	b.first, b.stocked = crowd.Since(time.Time{})[0], true
+	return crowd, nil
 }
 
 // stockMore lets more be delivered, so that nothing is ever sold out.
@@ -271,9 +285,9 @@ func stockMore(crowd *customers.Crowd) error {
 
 // attack sends what the crowd asks for, at the rate of the configuration, and
 // returns when everybody was served or gave up.
-func (b *bench) attack(crowd *customers.Crowd, d time.Duration) (all []*vegeta.Result) {
-	attacker := vegeta.NewAttacker(vegeta.Timeout(b.c.patience()), vegeta.KeepAlive(true),
-		vegeta.Connections(b.c.Users), vegeta.Workers(uint64(b.c.Users)), vegeta.MaxBody(0)) //nolint:gosec // users are few
+func (b *bench) attack(crowd *customers.Crowd, people *users, d time.Duration) (all []*vegeta.Result) {
+	client := &http.Client{Transport: people, Timeout: b.c.patience()}
+	attacker := vegeta.NewAttacker(vegeta.Client(client), vegeta.Workers(uint64(b.c.Users)), vegeta.MaxBody(0)) //nolint:gosec // users are few
 	defer attacker.Stop()
 	ask := func(target *vegeta.Target) error {
 		q := crowd.Next()
@@ -379,8 +393,17 @@ type service struct {
 	ended   chan struct{} // closed when it has
 }
 
-func (b *bench) start(ctx context.Context, guarded bool) (*service, error) {
-	name := map[bool]string{true: "guarded", false: "unguarded"}[guarded]
+// open starts a service and waits until it is open.
+func (b *bench) open(ctx context.Context, v Variant, env []string) (s *service, err error) {
+	for range 4 {
+		if s, err = b.start(ctx, v, env); !errors.Is(err, errNotOpen) {
+			break
+		}
+	}
+	return s, err
+}
+
+func (b *bench) start(ctx context.Context, v Variant, env []string) (*service, error) {
 	data, err := os.MkdirTemp(b.dir, "data-")
 	if err != nil {
 		return nil, err
@@ -389,8 +412,8 @@ func (b *bench) start(ctx context.Context, guarded bool) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &service{command: exec.Command(filepath.Join(b.dir, name)), url: "http://" + addr, ended: make(chan struct{})} //nolint:gosec // built above
-	s.command.Env = append(b.env, "RETAIL_ADDR="+addr, "RETAIL_ADMIN_ADDR=127.0.0.1:0", "RETAIL_DATA="+data)            //nolint:gocritic // a list of its own
+	s := &service{command: exec.Command(filepath.Join(b.dir, string(v))), url: "http://" + addr, ended: make(chan struct{})} //nolint:gosec // built above
+	s.command.Env = append(slices.Clip(env), "RETAIL_ADDR="+addr, "RETAIL_ADMIN_ADDR=127.0.0.1:0", "RETAIL_DATA="+data)      //nolint:gocritic // a list of its own
 	if err := s.command.Start(); err != nil {
 		return nil, err
 	}
@@ -399,7 +422,7 @@ func (b *bench) start(ctx context.Context, guarded bool) (*service, error) {
 		close(s.ended)
 	}()
 	for {
-		open := status(ctx, s.url) == nil
+		open := status(ctx, http.DefaultClient, s.url) == nil
 		select {
 		case <-s.ended: // somebody else has its port by now
 			return nil, errNotOpen
@@ -418,7 +441,7 @@ func (b *bench) start(ctx context.Context, guarded bool) (*service, error) {
 
 var errNotOpen = errors.New("the service did not open")
 
-func status(ctx context.Context, url string) error {
+func status(ctx context.Context, client *http.Client, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/healthz", http.NoBody)
@@ -426,14 +449,15 @@ func status(ctx context.Context, url string) error {
 		return err
 	}
 	//resil:guarded a probe: the service is still starting, and start asks again
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("GET /healthz: %s", response.Status)
 	}
-	return errors.Join(err, response.Body.Close())
+	_, read := io.Copy(io.Discard, response.Body) // or the connection cannot be kept
+	return errors.Join(err, read, response.Body.Close())
 }
 
 func freeAddr(ctx context.Context) (string, error) {
@@ -451,21 +475,4 @@ func (s *service) stop() error {
 	defer hurry.Stop()
 	<-s.ended
 	return nil
-}
-
-// cpu returns the seconds of processor time that the service has used.
-func (s *service) cpu() (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.command.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	// The fields after the name, which stands in parentheses and may hold
-	// blanks: user and system time are the 12th and 13th, in hundredths.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	user, err := strconv.ParseFloat(fields[11], 64)
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / 100, err
 }

@@ -1,0 +1,5 @@
+//go:build unguarded && !deadlines
+
+package app
+
+func bounded(raw Clients) Clients { return raw }
