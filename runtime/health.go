@@ -41,7 +41,8 @@ func (c HealthConfig) validate() error {
 }
 
 // AddCheck adds a health check of a dependency, which need not be guarded yet.
-// It should ask the dependency itself, past its guard. Checks run between Start
+// It should ask the dependency itself, past its guard, though not past an
+// [Injector], which sees it as method [CheckMethod]. Checks run between Start
 // and Close; one that panics, hangs or ends its goroutine has failed. Of
 // several checks of a dependency each counts for itself.
 func (s *System) AddCheck(dependency string, check func(context.Context) error, options ...CheckOption) error {
@@ -67,6 +68,9 @@ func (s *System) addCheck(dependency, name string, check func(context.Context) e
 		return ErrClosed
 	}
 	c = c.or(s.config.Health)
+	if s.injector != nil {
+		check = s.faulty(dependency, check)
+	}
 	err := s.checks.Add(health.Check{
 		Dependency: dependency, Name: name, Probe: check,
 		Every: c.Every, Timeout: c.Timeout, Fall: c.Fall, Rise: c.Rise,
@@ -76,6 +80,25 @@ func (s *System) addCheck(dependency, name string, check func(context.Context) e
 	}
 	d.checked.Store(true)
 	return nil
+}
+
+// CheckMethod is the method as which health checks meet an [Injector].
+const CheckMethod = "health"
+
+// faulty puts the injector's faults into a health check: it goes past the
+// guard, and would find a dependency well that chaos has taken away.
+func (s *System) faulty(dependency string, check func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		after, err := s.injector.Inject(ctx, dependency, CheckMethod)
+		if err != nil {
+			return err //nolint:wrapcheck // it stands for the dependency's
+		}
+		err = check(ctx)
+		if after != nil {
+			err = after(err)
+		}
+		return err
+	}
 }
 
 // checkDone follows a health check. A good one is a good probe where no real

@@ -94,6 +94,7 @@ type Injector interface {
 	// all policies. nil lets the client run; an error stands for the client's
 	// and the client is not called. It may delay, block until ctx is done, or
 	// panic. after, when not nil, replaces the client's error once it returned.
+	// Health checks are asked about too, as method [CheckMethod].
 	Inject(ctx context.Context, dependency, method string) (after func(error) error, err error)
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,7 +52,7 @@ func (l *lab) enable(t *testing.T, ttl time.Duration) {
 var tolerant = resil.Breaker{Failures: resil.MaxCount}
 
 func call(ctx context.Context, l *lab, dependency, method string) error {
-	_, err := resil.Do(ctx, l.Dependency(dependency, resil.Operation(method), tolerant), func(context.Context) (int, error) { return 1, nil })
+	_, err := resil.Do(ctx, l.Dependency(dependency, resil.Operation(method), tolerant), func(context.Context) (string, error) { return "fine", nil })
 	return err
 }
 
@@ -463,4 +464,111 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A dependency that chaos takes away stays away, however well its health check
+// would find it: checks go past the guard, not past the fault.
+func TestHealthChecksMeetTheFaults(t *testing.T) {
+	for name, f := range map[string]chaos.Fault{
+		"error": {Kind: chaos.Error},
+		"hang":  {Kind: chaos.Hang},
+		"panic": {Kind: chaos.Panic},
+		"slow":  {Kind: chaos.Latency, Delay: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f.Dependency = "redis"
+				l := newLab(t, f)
+				var checks atomic.Int32
+				if err := l.AddCheck("redis", func(context.Context) error { checks.Add(1); return nil }); err != nil {
+					t.Fatal(err)
+				}
+				ask := func() {
+					defer func() { _ = recover() }()
+					_, _ = resil.Do(t.Context(), l.Dependency("redis", resil.Medium, resil.Timeout{Attempt: time.Second}, resil.Breaker{Open: 20 * time.Second}),
+						func(context.Context) (int, error) { return 1, nil })
+				}
+				ask()
+				if err := l.System.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				l.enable(t, 5*time.Minute)
+				var mu sync.Mutex
+				var transitions []string
+				l.OnLevel(func(c resil.Transition) {
+					mu.Lock()
+					defer mu.Unlock()
+					transitions = append(transitions, c.To.String())
+				})
+				for end := time.Now().Add(5*time.Minute - 10*time.Second); time.Now().Before(end); time.Sleep(time.Second) {
+					ask()
+				}
+				mu.Lock()
+				got := strings.Join(transitions, " ")
+				mu.Unlock()
+				if got != "degraded" {
+					t.Errorf("in five minutes of it the level became %q; want degraded, once", got)
+				}
+				if checks.Load() != 0 {
+					t.Errorf("%d checks reached the dependency", checks.Load())
+				}
+				time.Sleep(2 * time.Minute)
+				if l.Level() != resil.Optimal || checks.Load() == 0 {
+					t.Errorf("two minutes after the end the level is %s, %d checks", l.Level(), checks.Load())
+				}
+			})
+		})
+	}
+}
+
+// Only calls under the mark are hit; health checks have none.
+func TestHealthChecksHaveNoMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, chaos.Fault{Kind: chaos.Error, Mark: "tenant 7"}, chaos.Fault{Kind: chaos.Error, Method: "Get"})
+		var checks atomic.Int32
+		if err := l.AddCheck("db", func(context.Context) error { checks.Add(1); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.System.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		l.enable(t, time.Hour)
+		time.Sleep(time.Minute)
+		if checks.Load() < 10 || l.Level() != resil.Optimal {
+			t.Errorf("%d checks, level %s", checks.Load(), l.Level())
+		}
+	})
+}
+
+// What a fault cannot change it has not hit: whoever reads the counts believes
+// that callers met it.
+func TestAResultThatStaysWholeIsNotCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, chaos.Fault{Kind: chaos.Truncate, Keep: 4}, chaos.Fault{Kind: chaos.Slow, Delay: time.Second})
+		l.enable(t, time.Hour)
+		get := func(v any) any {
+			got, err := resil.Do(t.Context(), l.Dependency("db", tolerant), func(context.Context) (any, error) { return v, nil })
+			if err != nil {
+				t.Error(err)
+			}
+			return got
+		}
+		for _, v := range []any{7, "four", struct{ s string }{"longer than four"}, nil, (*http.Response)(nil)} {
+			if got := get(v); got != v {
+				t.Errorf("%v became %v", v, got)
+			}
+		}
+		for _, f := range l.faults.Status().Faults {
+			if f.Matched != 5 || f.Injected != 0 {
+				t.Errorf("%s: matched %d, injected %d; want 5 and 0", f.Kind, f.Matched, f.Injected)
+			}
+		}
+		// A document that is no longer than what is kept is whole.
+		for text, want := range map[string]error{"four": nil, "": nil, "fives": io.ErrUnexpectedEOF} {
+			r := get(io.NopCloser(strings.NewReader(text))).(io.ReadCloser)
+			if got, err := io.ReadAll(r); !errors.Is(err, want) || string(got) != text[:min(4, len(text))] {
+				t.Errorf("%q was read as %q, %v; want %v", text, got, err, want)
+			}
+		}
+	})
 }

@@ -178,7 +178,7 @@ type Status struct {
 type FaultStatus struct {
 	Fault
 	Matched  uint64 // calls it was for while enabled
-	Injected uint64 // those it hit
+	Injected uint64 // those it hit; of Slow and Truncate, results that could be changed
 }
 
 // Status returns what the injector does.
@@ -220,6 +220,7 @@ func (i *Injector) Inject(ctx context.Context, dependency, method string) (after
 		if !hit {
 			continue
 		}
+		f.hit(ctx)
 		if err := f.act(ctx, r, luck, dependency, method); err != nil {
 			return nil, err
 		}
@@ -240,8 +241,8 @@ func (i *Injector) current() *run {
 	return r
 }
 
-// draw decides whether fault n hits a call, and returns random bits for what it
-// does then.
+// draw decides whether fault n is to hit a call, and returns random bits for
+// what it does then.
 func (i *Injector) draw(ctx context.Context, r *run, n int, dependency, method string) (luck uint64, hit bool) {
 	f := i.faults[n]
 	if !f.matches(ctx, dependency, method, time.Since(r.start)) {
@@ -251,9 +252,13 @@ func (i *Injector) draw(ctx context.Context, r *run, n int, dependency, method s
 	if unit(luck) >= f.Share {
 		return 0, false
 	}
+	return mix(luck), true
+}
+
+// hit counts a fault that a call has met, and tells the call's trace.
+func (f *fault) hit(ctx context.Context) {
 	f.injected.Add(1)
 	resil.ReportFault(ctx, f.Kind.String())
-	return mix(luck), true
 }
 
 // act does what a fault does before the client.

@@ -10,7 +10,8 @@ import (
 )
 
 // InjectResult implements resil.ResultInjector: it makes results slow or short.
-// A result of another type comes back as it is, and so does one that is not to
+// A result of another type comes back as it is, as do several results of one
+// method, and so does one that is not to
 // be changed because others may hold it: strings and slices are cut, not
 // changed.
 func (i *Injector) InjectResult(ctx context.Context, dependency, method string, result any) any {
@@ -22,41 +23,47 @@ func (i *Injector) InjectResult(ctx context.Context, dependency, method string, 
 		if f.Kind != Slow && f.Kind != Truncate {
 			continue
 		}
-		if luck, hit := i.draw(ctx, r, n, dependency, method); hit {
-			result = f.change(r, luck, result)
+		luck, hit := i.draw(ctx, r, n, dependency, method)
+		if !hit {
+			continue
+		}
+		if changed, ok := f.change(r, luck, result); ok {
+			f.hit(ctx)
+			result = changed
 		}
 	}
 	return result
 }
 
-func (f *fault) change(r *run, luck uint64, result any) any {
+// change returns the result as the fault leaves it, ok if it can do anything to
+// it.
+func (f *fault) change(r *run, luck uint64, result any) (changed any, ok bool) {
 	switch v := result.(type) {
-	case nil:
-		return nil
 	case *http.Response:
-		if v != nil && v.Body != nil {
-			v.Body = f.reader(r, luck, v.Body)
+		if v == nil || v.Body == nil {
+			return nil, false
 		}
-		return v
+		v.Body = f.reader(r, luck, v.Body)
+		return v, true
 	case io.ReadCloser:
-		return f.reader(r, luck, v)
+		return f.reader(r, luck, v), true
 	}
 	if f.Kind == Truncate {
 		return cut(result, f.Keep)
 	}
-	return result
+	return nil, false
 }
 
-// cut returns the first keep elements of a string or slice.
-func cut(result any, keep int) any {
+// cut returns the first keep elements of a string or slice that has more.
+func cut(result any, keep int) (short any, ok bool) {
 	v := reflect.ValueOf(result)
 	switch v.Kind() {
 	case reflect.String, reflect.Slice:
 		if v.Len() > keep {
-			return v.Slice(0, keep).Interface()
+			return v.Slice(0, keep).Interface(), true
 		}
 	}
-	return result
+	return nil, false
 }
 
 func (f *fault) reader(r *run, luck uint64, next io.ReadCloser) io.ReadCloser {
@@ -74,6 +81,10 @@ type shortReader struct {
 
 func (s *shortReader) Read(p []byte) (int, error) {
 	if s.left <= 0 {
+		var more [1]byte
+		if n, err := s.ReadCloser.Read(more[:min(len(p), 1)]); n == 0 {
+			return 0, err // as a rule: it was no longer than this
+		}
 		return 0, io.ErrUnexpectedEOF
 	}
 	n, err := s.ReadCloser.Read(p[:min(len(p), s.left)])

@@ -47,6 +47,7 @@ func NewServer(sys *resil.System, cfg ServerConfig) *Server { return &Server{sys
 // requests carries level and criticality, see [resil.RequestFrom].
 func (s *Server) Route(r Route, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		makeRoom(false)
 		level := s.sys.Level()
 		criticality := s.criticality(r, req)
 		until := r.Until

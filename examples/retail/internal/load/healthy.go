@@ -33,12 +33,13 @@ func Variants() []Variant { return []Variant{Guarded, Deadlines, Unguarded} }
 
 func (v Variant) tags() string {
 	switch v {
+	case Guarded:
+		return ""
 	case Deadlines:
 		return "unguarded,deadlines"
-	case Unguarded:
+	default:
 		return "unguarded"
 	}
-	return ""
 }
 
 // Cost is what a variant of the service did with a few hundred requests.

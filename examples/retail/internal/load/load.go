@@ -413,7 +413,7 @@ func (b *bench) start(ctx context.Context, v Variant, env []string) (*service, e
 		return nil, err
 	}
 	s := &service{command: exec.Command(filepath.Join(b.dir, string(v))), url: "http://" + addr, ended: make(chan struct{})} //nolint:gosec // built above
-	s.command.Env = append(slices.Clip(env), "RETAIL_ADDR="+addr, "RETAIL_ADMIN_ADDR=127.0.0.1:0", "RETAIL_DATA="+data)      //nolint:gocritic // a list of its own
+	s.command.Env = append(slices.Clip(env), "RETAIL_ADDR="+addr, "RETAIL_ADMIN_ADDR=127.0.0.1:0", "RETAIL_DATA="+data)
 	if err := s.command.Start(); err != nil {
 		return nil, err
 	}
