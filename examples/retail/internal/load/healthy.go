@@ -169,6 +169,8 @@ type users struct {
 func newUsers(n int) *users { return &users{each: make([]http.Transport, n)} }
 
 // RoundTrip sends a request over the connection of the user whose turn it is.
+//
+//resil:guarded these are the customers, who have nothing but patience
 func (u *users) RoundTrip(r *http.Request) (*http.Response, error) {
 	return u.each[u.next.Add(1)%uint64(len(u.each))].RoundTrip(r) //nolint:wrapcheck // a transport's wrapper
 }
