@@ -18,6 +18,9 @@ func (s *scope) settle() {
 			continue
 		}
 		guarded++
+		if n := len(m.Errors); n > 1 {
+			s.notef(m, " returns %d errors, of which the last one says whether a call failed; the others are handed on", n)
+		}
 		s.timeout(m)
 		s.retry(m)
 		s.hedge(m)
