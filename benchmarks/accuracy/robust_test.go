@@ -24,12 +24,7 @@ func TestLargeModules(t *testing.T) {
 		t.Skip("takes minutes and hundreds of megabytes of modules; asked for by -large")
 	}
 	work := t.TempDir()
-	resilvet := filepath.Join(work, "resilvet")
-	build := exec.Command("go", "build", "-o", resilvet, "./cmd/resilvet")
-	build.Dir = "../.."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	resilvet := build(t, work)
 	for _, module := range []string{
 		"k8s.io/client-go@v0.37.2", "k8s.io/apiserver@v0.37.2", "github.com/prometheus/prometheus@v0.316.0",
 	} {

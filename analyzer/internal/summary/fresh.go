@@ -40,6 +40,7 @@ func (b *builder) noteVia(c site, id string) {
 type fresh struct {
 	Fresh
 	call ast.Node
+	seen map[types.Object]bool // variables that hold it, or what is made of it
 }
 
 // settleFresh works out what becomes of the breakers made in a body: one that
@@ -49,21 +50,22 @@ func (b *builder) settleFresh(body ast.Node) {
 		return
 	}
 	for _, f := range b.fn.fresh {
+		f.seen = make(map[types.Object]bool)
 		obj, direct := b.holder(body, f.call)
 		switch {
 		case direct: // gobreaker.NewCircuitBreaker(…).Execute(…)
 			f.Used = true
 		case obj == nil:
-			b.followPlace(body, f.call, &f.Fresh)
+			b.followPlace(body, f.call, &f)
 		default:
-			b.useOf(body, obj, f.call, &f.Fresh)
+			b.useOf(body, obj, f.call, &f)
 		}
 		b.out.Fresh = append(b.out.Fresh, f.Fresh)
 	}
 }
 
 // followPlace follows a breaker that is no variable's: returned, or an argument.
-func (b *builder) followPlace(body, call ast.Node, f *Fresh) {
+func (b *builder) followPlace(body, call ast.Node, f *fresh) {
 	stack := stackOf(body, call)
 	for i := len(stack) - 2; i >= 0; i-- {
 		if _, ok := stack[i].(*ast.ParenExpr); ok {
@@ -141,7 +143,11 @@ func (b *builder) objectOf(id *ast.Ident) types.Object {
 
 // useOf fills in how a local variable is used: calling its methods is fine,
 // anything else may keep it.
-func (b *builder) useOf(body ast.Node, obj types.Object, made ast.Node, f *Fresh) {
+func (b *builder) useOf(body ast.Node, obj types.Object, made ast.Node, f *fresh) {
+	if f.seen[obj] {
+		return // made of itself
+	}
+	f.seen[obj] = true
 	var stack []ast.Node
 	ast.Inspect(body, func(n ast.Node) bool {
 		if n == nil {
@@ -177,7 +183,7 @@ func (b *builder) useOf(body ast.Node, obj types.Object, made ast.Node, f *Fresh
 
 // aroundUse notes what surrounds a use: a loop sees the breaker more than once,
 // a literal may run later and often.
-func (b *builder) aroundUse(stack []ast.Node, made ast.Node, f *Fresh) {
+func (b *builder) aroundUse(stack []ast.Node, made ast.Node, f *fresh) {
 	for _, s := range stack {
 		switch s := s.(type) {
 		case *ast.ForStmt, *ast.RangeStmt:
@@ -194,7 +200,7 @@ func (b *builder) aroundUse(stack []ast.Node, made ast.Node, f *Fresh) {
 
 // handedOn follows a breaker into what is made of it: a decorator or executor
 // that is itself used here and not kept. It reports false if it may be kept.
-func (b *builder) handedOn(body ast.Node, stack []ast.Node, made ast.Node, f *Fresh) bool {
+func (b *builder) handedOn(body ast.Node, stack []ast.Node, made ast.Node, f *fresh) bool {
 	i := len(stack) - 2
 	call, ok := stack[i].(*ast.CallExpr)
 	for ok && i > 0 && b.u.Info.Types[call.Fun].IsType() { // a conversion
