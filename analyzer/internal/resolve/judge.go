@@ -40,7 +40,7 @@ func (p *program) calls() []call {
 			if ok && !p.whole && n.state&maybe != 0 {
 				p.open = true
 			}
-			if !ok || !n.pkg.own && n.state&exposed == 0 {
+			if !ok || !n.pkg.own && (n.state&exposed == 0 || p.foundThere(n)) {
 				continue
 			}
 			p.verdict(&c)
@@ -49,6 +49,12 @@ func (p *program) calls() []call {
 		}
 	}
 	return out
+}
+
+// foundThere reports whether what is wrong with a function of an imported package
+// is found where that is judged: it starts the goroutine itself, whoever calls it.
+func (p *program) foundThere(n *node) bool {
+	return slices.ContainsFunc(p.trail(n), func(e *edge) bool { return e.mode == loose && !e.from.pkg.own })
 }
 
 // outbound reports whether an op leaves the process.

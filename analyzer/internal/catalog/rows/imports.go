@@ -214,4 +214,3 @@ import (
 	_ "maunium.net/go/mautrix"
 	_ "sigs.k8s.io/controller-runtime/pkg/client"
 )
-
