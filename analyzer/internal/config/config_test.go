@@ -65,6 +65,7 @@ exclusions:
     reason: being replaced
 `},
 		{name: "unknown key", in: "primitives:\n  - fun: a.B\n", want: `c.yml:2:5: unknown field "fun"`},
+		{name: "all at once", in: "primitives:\n  - fun: a.B\n    func: x\nguard: []\n", want: "c.yml:2:5: unknown field \"fun\"\nc.yml:4:1: unknown field \"guard\"\nc.yml:3:11: \"x\" does not name a function; want example.com/pkg.Func or example.com/pkg.Type.Method"},
 		{name: "unknown section", in: "\nprimitive: []\n", want: `c.yml:2:1: unknown field "primitive"`},
 		{name: "wrong type", in: "guards:\n  - func: [a]\n", want: "c.yml:2:11: "},
 		{name: "key twice", in: "guards: []\nguards: []\n", want: "c.yml:2:1: "},

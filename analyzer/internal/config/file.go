@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -78,14 +79,55 @@ func Parse(filename string, data []byte, rules []string) (c Config, err error) {
 	if empty(file) {
 		return Config{}, nil
 	}
-	if err := yaml.UnmarshalWithOptions(data, &c, yaml.Strict()); err != nil {
-		return Config{}, located(filename, err)
-	}
 	var errs []error
+	for _, doc := range file.Docs {
+		for _, key := range unknown(doc.Body, reflect.TypeFor[Config]()) {
+			errs = append(errs, fmt.Errorf("%s:%s: unknown field %q", filename, lineCol(key), key.Value))
+		}
+	}
+	strict := []yaml.DecodeOption{yaml.Strict()}
+	if len(errs) > 0 {
+		strict = nil // it would stop at the first of them
+	}
+	if err := yaml.UnmarshalWithOptions(data, &c, strict...); err != nil {
+		return Config{}, errors.Join(append(errs, located(filename, err))...)
+	}
 	for _, p := range c.Check(rules) {
 		errs = append(errs, fmt.Errorf("%s:%s: %s", filename, position(file, p.Path), p.Message))
 	}
 	return c, errors.Join(errs...)
+}
+
+// unknown returns the keys of a node that no field of t takes.
+func unknown(node ast.Node, t reflect.Type) []*token.Token {
+	var out []*token.Token
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		for _, v := range n.Values {
+			out = append(out, unknown(v, t)...)
+		}
+	case *ast.MappingValueNode:
+		if t.Kind() != reflect.Struct || n.Key.IsMergeKey() {
+			break
+		}
+		key := n.Key.GetToken()
+		for f := range t.Fields() {
+			if f.Tag.Get("yaml") == key.Value {
+				return unknown(n.Value, f.Type)
+			}
+		}
+		out = append(out, key)
+	case *ast.SequenceNode:
+		if t.Kind() != reflect.Slice {
+			break
+		}
+		for _, v := range n.Values {
+			out = append(out, unknown(v, t.Elem())...)
+		}
+	case *ast.AnchorNode:
+		return unknown(n.Value, t)
+	}
+	return out
 }
 
 func empty(file *ast.File) bool {
