@@ -2,10 +2,13 @@ package report
 
 import (
 	"fmt"
+	"go/types"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/resilgo/resil/generator/model"
 	resil "github.com/resilgo/resil/runtime"
 )
 
@@ -69,3 +72,86 @@ func (w *testWriter) value(v reflect.Value) string {
 		return fmt.Sprintf("%#v", v.Interface())
 	}
 }
+
+// call returns statements that call a method with zero arguments and return its
+// error.
+func (w *testWriter) call(m *model.Method, sig *types.Signature) string {
+	var args []string
+	for n := range sig.Params().Len() {
+		switch {
+		case n == m.Context:
+			args = append(args, w.Local("ctx"))
+		case sig.Variadic() && n == sig.Params().Len()-1:
+		default:
+			args = append(args, w.zero(sig.Params().At(n).Type()))
+		}
+	}
+	call := fmt.Sprintf("%s.%s(%s)", w.Local("guard"), m.Name, strings.Join(args, ", "))
+	result, has := w.Local("err"), ""
+	at := m.Command
+	if len(m.Errors) > 0 {
+		at = m.Errors[len(m.Errors)-1]
+	} else {
+		result, has = w.Local("command"), ".Err()"
+	}
+	if len(m.Results) == 1 {
+		return "return " + call + has
+	}
+	names := slices.Repeat([]string{"_"}, len(m.Results))
+	names[at] = result
+	return strings.Join(names, ", ") + " := " + call + "\nreturn " + result + has
+}
+
+// New returns Go that makes a pointer to a zero value.
+func (w *testWriter) New(typ string) string {
+	if !w.isDeclared("new") {
+		return "new(" + typ + ")"
+	}
+	return "func() *" + typ + " { var v " + typ + "; return &v }()"
+}
+
+// zero returns the zero value of a type as Go, also where the package gives
+// another meaning to the words that Go has for it.
+func (w *testWriter) zero(t types.Type) string {
+	if literal := w.literalZero(t); !w.isDeclared(literal) {
+		return literal
+	}
+	return "func() (zero " + w.typeString(t) + ") { return }()"
+}
+
+func (w *testWriter) literalZero(t types.Type) string {
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		switch {
+		case u.Info()&types.IsString != 0:
+			return `""`
+		case u.Info()&types.IsBoolean != 0:
+			return "false"
+		case u.Info()&types.IsNumeric != 0:
+			return "0"
+		}
+		return "nil"
+	case *types.Struct, *types.Array:
+		return w.typeString(t) + "{}"
+	default:
+		return "nil"
+	}
+}
+
+// duration returns Go for a duration.
+func (w *testWriter) duration(d time.Duration) string {
+	for _, unit := range []struct {
+		d    time.Duration
+		name string
+	}{{time.Hour, "Hour"}, {time.Minute, "Minute"}, {time.Second, "Second"}, {time.Millisecond, "Millisecond"}, {time.Microsecond, "Microsecond"}} {
+		if d == unit.d {
+			return w.Time() + "." + unit.name
+		}
+		if d%unit.d == 0 {
+			return fmt.Sprintf("%d * %s.%s", d/unit.d, w.Time(), unit.name)
+		}
+	}
+	return fmt.Sprintf("%d * %s.Nanosecond", d, w.Time())
+}
+
+func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
