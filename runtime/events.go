@@ -173,8 +173,8 @@ func goroutine() string {
 // OnLevel makes f hear of every change of the level from now on: in order, one
 // at a time, on a goroutine of the system and outside its locks. f may call the
 // system. When f is slow changes wait, at most 1024 of all kinds; then the
-// oldest are dropped and the log says so. stop ends it: no call of f begins
-// after stop has returned.
+// oldest are dropped and the log says so. stop ends it and does not wait:
+// one call of f, for a change from before, may be under way or about to begin.
 func (s *System) OnLevel(f func(Transition)) (stop func()) {
 	return s.events.listen(func(ev event) {
 		if ev.change.Kind == ChangeLevel {
