@@ -130,7 +130,9 @@ func guardTests(t *testing.T) (overlay string) {
 	}
 	replace := map[string]string{}
 	for n, f := range files {
-		replace[f.Path] = write(fmt.Sprintf("%d.go", n), f.Content)
+		if f.Content != nil {
+			replace[f.Path] = write(fmt.Sprintf("%d.go", n), f.Content)
+		}
 	}
 	list, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
