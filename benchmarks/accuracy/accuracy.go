@@ -57,6 +57,7 @@ var Services = []Service{
 	{"go-kit", "github.com/go-kit/kit@v0.13.0", "gobreaker, hystrix-go, handy", "HTTP, gRPC, AMQP, NATS, Consul, etcd, ZooKeeper, Eureka", false, ""},
 	{"go-zero", "github.com/zeromicro/go-zero@v1.10.3", "breakers and hooks of its own", "Redis, MongoDB, database/sql, HTTP, gRPC, etcd, Kubernetes", false, ""},
 	{"cerbos", "github.com/cerbos/cerbos@v0.50.0", "gobreaker", "database/sql (goqu), blobs, git, its own cloud", false, "./internal/storage/..."},
+	{"mimir", "github.com/grafana/mimir@v1.3.1-0.20260423142704-aced80d74930", "failsafe-go, for retries alone", "gRPC", false, "./pkg/compactor"},
 	{"asynq", "github.com/hibiken/asynq@v0.26.0", "", "Redis", true, ""},
 	{"centrifugo", "github.com/centrifugal/centrifugo/v6@v6.9.1", "", "Redis (rueidis), PostgreSQL (pgx), NATS, Kafka (franz-go), Pub/Sub, Service Bus, SQS, gRPC, HTTP", false, ""},
 	{"go-workflows", "github.com/cschleiden/go-workflows@v1.2.0", "", "MySQL, SQLite, Redis", false, ""},
