@@ -40,7 +40,7 @@ type Service struct {
 	Guards  string // what it guards its calls with; "" for nothing
 	Clients string // what it talks to
 	Small   bool   // cheap enough to be run by the tests
-	Only    string // packages that are looked at; "" for all
+	Only    string // packages that are looked at, and flags before them; "" for all
 }
 
 func (s Service) patterns() []string {
@@ -56,7 +56,7 @@ var Services = []Service{
 	{"heimdall", "github.com/gojek/heimdall/v7@v7.0.3", "hystrix-go", "HTTP", true, ""},
 	{"go-kit", "github.com/go-kit/kit@v0.13.0", "gobreaker, hystrix-go, handy", "HTTP, gRPC, AMQP, NATS, Consul, etcd, ZooKeeper, Eureka", false, ""},
 	{"go-zero", "github.com/zeromicro/go-zero@v1.10.3", "breakers and hooks of its own", "Redis, MongoDB, database/sql, HTTP, gRPC, etcd, Kubernetes", false, ""},
-	{"cerbos", "github.com/cerbos/cerbos@v0.50.0", "gobreaker", "database/sql (goqu), blobs, git, its own cloud", false, "./internal/storage/..."},
+	{"cerbos", "github.com/cerbos/cerbos@v0.50.0", "gobreaker", "database/sql (goqu), blobs, git, its own cloud", false, "-tags=tests ./internal/storage/..."},
 	{"mimir", "github.com/grafana/mimir@v1.3.1-0.20260423142704-aced80d74930", "failsafe-go, for retries alone", "gRPC", false, "./pkg/compactor"},
 	{"asynq", "github.com/hibiken/asynq@v0.26.0", "", "Redis", true, ""},
 	{"centrifugo", "github.com/centrifugal/centrifugo/v6@v6.9.1", "", "Redis (rueidis), PostgreSQL (pgx), NATS, Kafka (franz-go), Pub/Sub, Service Bus, SQS, gRPC, HTTP", false, ""},
