@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/resilgo/resil/examples/retail/internal/telemetry"
 )
 
 // S3Config says where the bucket is.
@@ -35,6 +39,10 @@ func NewS3(cfg S3Config) *S3 {
 		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKey, cfg.SecretKey, ""),
 		// Retries are the guard's business; the SDK would make three attempts.
 		Retryer: aws.NopRetryer{},
+		// The SDK keeps ten idle connections and dials anew for the others.
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConnsPerHost = telemetry.KeptConnections
+		}),
 	}, func(o *s3.Options) {
 		if cfg.Endpoint != "" {
 			o.BaseEndpoint = aws.String(cfg.Endpoint)

@@ -57,8 +57,15 @@ func Server(h http.Handler) http.Handler {
 		otelhttp.WithFilter(func(r *http.Request) bool { return r.URL.Path != "/healthz" && r.URL.Path != "/readyz" }))
 }
 
+// KeptConnections is how many idle connections to one server a client keeps.
+const KeptConnections = 64
+
 // Client returns an HTTP client whose requests are spans and carry the trace
-// on. It has no timeout and no retries: both are the guards' business.
+// on. It has no timeout and no retries: both are the guards' business. It keeps
+// [KeptConnections] where net/http keeps two and dials anew for whoever comes
+// while those are taken.
 func Client() *http.Client {
-	return &http.Client{Transport: otelhttp.NewTransport(http.DefaultTransport)}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = KeptConnections, KeptConnections
+	return &http.Client{Transport: otelhttp.NewTransport(transport)}
 }
