@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
@@ -65,7 +66,11 @@ const KeptConnections = 64
 // [KeptConnections] where net/http keeps two and dials anew for whoever comes
 // while those are taken.
 func Client() *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = KeptConnections, KeptConnections
-	return &http.Client{Transport: otelhttp.NewTransport(transport)}
+	return &http.Client{Transport: otelhttp.NewTransport(&http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:   true,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: KeptConnections,
+		IdleConnTimeout:     90 * time.Second,
+	})}
 }
