@@ -103,25 +103,13 @@ func asksNothing(n *node) bool {
 
 func (p *program) faultsAt(o *op, trail []*edge) finding.Finding {
 	n := o.node
-	names := []string{}
-	var related []finding.Related
-	for _, e := range trail {
-		names = append(names, e.from.title())
-		if e.from != e.to.outer || e.from.Name != e.to.Name {
-			related = append(related, finding.Related{Pos: p.position(e.from, e.op.Pos), Message: e.from.title() + " runs " + e.to.title()})
-		}
-	}
-	where := "in " + n.title()
-	if names = slices.Compact(append(names, n.title())); len(names) > 1 {
-		where = "on the path " + spell(names)
-	}
 	message := "chaos: %s is unguarded %s: every run of the program injects faults into its own calls, and nobody decides it; ask a flag or setting first, or leave it to the operators with admin.Config.Chaos"
 	if o.Recv == 0 {
 		message = "chaos: the injector of %s, wired %s, has no switch and no end: every run of the program injects faults into its own calls; use chaos.New and Enable, which ends by itself, and ask a flag or setting first"
 	}
 	return finding.Finding{
-		Rule: "unguarded", Pos: p.position(n, o.Pos), End: p.end(n, o.Pos), Message: fmt.Sprintf(message, o.shown(), where),
-		Package: n.pkg.Path, Func: n.Name, Callee: o.Callee, Related: related,
+		Rule: "unguarded", Pos: p.position(n, o.Pos), End: p.end(n, o.Pos), Message: fmt.Sprintf(message, o.shown(), along(trail, n)),
+		Package: n.pkg.Path, Func: n.Name, Callee: o.Callee, Related: p.placesAlong(trail),
 	}
 }
 

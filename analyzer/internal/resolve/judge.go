@@ -371,14 +371,16 @@ func (p *program) trail(n *node) []*edge {
 	return out
 }
 
-// pathTo spells the path to a call in n; "" when the call is all there is.
-func (p *program) pathTo(n *node) string {
+// along says where n is: on which path, entry point first, or just in itself.
+func along(trail []*edge, n *node) string {
 	var names []string
-	for _, e := range p.trail(n) {
+	for _, e := range trail {
 		names = append(names, e.from.title())
 	}
-	names = slices.Compact(append(names, n.title()))
-	return spell(names)
+	if names = slices.Compact(append(names, n.title())); len(names) > 1 {
+		return "on the path " + spell(names)
+	}
+	return "in " + n.title()
 }
 
 // spell spells a path; a long one without its middle.
@@ -389,10 +391,10 @@ func spell(names []string) string {
 	return strings.Join(names, " → ")
 }
 
-// pathPlaces returns the places along the path, for tools that link them.
-func (p *program) pathPlaces(n *node) []finding.Related {
+// placesAlong returns the places along a trail, for tools that link them.
+func (p *program) placesAlong(trail []*edge) []finding.Related {
 	var out []finding.Related
-	for _, e := range p.trail(n) {
+	for _, e := range trail {
 		if e.from == e.to.outer && e.from.Name == e.to.Name {
 			continue
 		}

@@ -14,14 +14,11 @@ func unguarded(p *program, calls []call) []finding.Finding {
 		if c.guard != "" || c.unknown || c.excluded != "" && !c.op.node.file.Test {
 			continue
 		}
-		where := "in " + c.op.node.title()
-		if path := p.pathTo(c.op.node); path != c.op.node.title() {
-			where = "on the path " + path
-		}
+		trail := p.trail(c.op.node)
 		f := p.finding("unguarded", c, fmt.Sprintf(
 			"%s call %s is unguarded %s: when %s hangs or fails, so does its caller; wrap it in a generated decorator or a breaker, or say why not with //resil:guarded",
-			c.row.Dependency, c.short(), where, c.row.Dependency))
-		f.Related = p.pathPlaces(c.op.node)
+			c.row.Dependency, c.short(), along(trail, c.op.node), c.row.Dependency))
+		f.Related = p.placesAlong(trail)
 		f.Fixes = p.swap(c.op)
 		out = append(out, f)
 	}
