@@ -81,20 +81,20 @@ func (m promisedMethod) fallback() resil.Strategy {
 const most = 1000
 
 // bulkheads are the limits that a call of m is under.
-func (p promise) bulkheads(m promisedMethod) (list []resil.Bulkhead) {
-	for _, b := range []*resil.Bulkhead{p.spec.Bulkhead, m.spec.Bulkhead} {
-		if b != nil {
-			list = append(list, *b)
-		}
-	}
-	return list
+func (p promise) bulkheads(m promisedMethod) []resil.Bulkhead {
+	return stated(p.spec.Bulkhead, m.spec.Bulkhead)
 }
 
 // rates are the limits that an attempt of m is under.
-func (p promise) rates(m promisedMethod) (list []resil.Rate) {
-	for _, r := range []*resil.Rate{p.spec.Rate, m.spec.Rate} {
-		if r != nil {
-			list = append(list, *r)
+func (p promise) rates(m promisedMethod) []resil.Rate {
+	return stated(p.spec.Rate, m.spec.Rate)
+}
+
+// stated returns the policies that are there.
+func stated[T any](policies ...*T) (list []T) {
+	for _, policy := range policies {
+		if policy != nil {
+			list = append(list, *policy)
 		}
 	}
 	return list

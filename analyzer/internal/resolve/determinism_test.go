@@ -1,8 +1,6 @@
 package resolve_test
 
 import (
-	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
 
@@ -15,17 +13,9 @@ import (
 // findings are compared with baselines, so neither may depend on the order of
 // a map.
 func TestSameResultEveryTime(t *testing.T) {
-	names, err := filepath.Glob("../../*/testdata/*.txtar")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no fixtures: %v", err)
-	}
-	for _, name := range names {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			data, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := fixture.Load(t, data)
+	for _, a := range fixture.Archives(t, "../../*/testdata/*.txtar") {
+		t.Run(a.Name, func(t *testing.T) {
+			m := fixture.Load(t, a.Data)
 			first := m.Summaries(t, catalog.Default())
 			want := resolve.Run(resolve.Input{Packages: first, Catalog: catalog.Default(), Whole: true})
 			for range 5 {

@@ -3,8 +3,6 @@ package summary_test
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -17,16 +15,8 @@ import (
 // TestBrokenSources leaves out every fifth line of every fixture, one at a
 // time: what is left rarely compiles, and must not make the detection panic.
 func TestBrokenSources(t *testing.T) {
-	names, err := filepath.Glob("../../*/testdata/*.txtar")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no fixtures: %v", err)
-	}
-	for _, name := range names {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		whole := txtar.Parse(data)
+	for _, a := range fixture.Archives(t, "../../*/testdata/*.txtar") {
+		whole := txtar.Parse(a.Data)
 		for i, f := range whole.Files {
 			lines := bytes.SplitAfter(f.Data, []byte("\n"))
 			for j := 4; j < len(lines); j += 5 {
@@ -35,7 +25,7 @@ func TestBrokenSources(t *testing.T) {
 				func() {
 					defer func() {
 						if r := recover(); r != nil {
-							t.Errorf("%s without line %d of %s: %v", filepath.Base(name), j+1, f.Name, fmt.Sprint(r))
+							t.Errorf("%s without line %d of %s: %v", a.Name, j+1, f.Name, fmt.Sprint(r))
 						}
 					}()
 					fixture.Survive(t, broken, catalog.Default())

@@ -1,8 +1,6 @@
 package summary_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,16 +13,8 @@ import (
 // FuzzSources judges a package of one file, whatever stands in it: nothing may
 // panic or take for ever. The seeds are the first file of each fixture.
 func FuzzSources(f *testing.F) {
-	names, err := filepath.Glob("../../*/testdata/*.txtar")
-	if err != nil || len(names) == 0 {
-		f.Fatalf("no fixtures: %v", err)
-	}
-	for _, name := range names {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, file := range txtar.Parse(data).Files {
+	for _, a := range fixture.Archives(f, "../../*/testdata/*.txtar") {
+		for _, file := range txtar.Parse(a.Data).Files {
 			if strings.HasSuffix(file.Name, ".go") {
 				f.Add(file.Data)
 				break
