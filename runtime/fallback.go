@@ -199,7 +199,7 @@ func putAside[T any](s *call, with *standIns[T]) error {
 		defer own.end()
 		ctx = own
 	}
-	return m.sys.store.Put(ctx, Entry{Dependency: m.dep.name, Method: m.spec.Name, Payload: payload})
+	return m.sys.store.Put(ctx, Entry{Origin: m.origin(), Payload: payload})
 }
 
 func (s *call) clockForSpan() mono.Time {

@@ -182,13 +182,13 @@ func (s *memory) Put(_ context.Context, e resil.Entry) error {
 	return nil
 }
 
-func (s *memory) Bind(dependency, method string, f func(context.Context, []byte) error) {
+func (s *memory) Bind(of resil.Origin, f func(context.Context, []byte) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.deliver == nil {
 		s.deliver = map[string]func(context.Context, []byte) error{}
 	}
-	s.deliver[dependency+"."+method] = f
+	s.deliver[of.Dependency+"."+of.Method] = f
 }
 
 func (s *memory) Start(context.Context, func(string) bool) error { s.started = true; return nil }

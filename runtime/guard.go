@@ -260,12 +260,17 @@ func (m *Method) Replay(f func(ctx context.Context, payload []byte) error) {
 	if m.sys.store == nil {
 		return // Start reports it
 	}
-	m.sys.store.Bind(m.dep.name, m.spec.Name, func(ctx context.Context, payload []byte) error {
+	m.sys.store.Bind(m.origin(), func(ctx context.Context, payload []byte) error {
 		_, err := deliver(ctx, m.conf.Load(), func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, f(ctx, payload)
 		})
 		return err
 	})
+}
+
+// origin names m for the outbox.
+func (m *Method) origin() Origin {
+	return Origin{Dependency: m.dep.name, Interface: m.guard.spec.Interface, Method: m.spec.Name}
 }
 
 // deliver is one attempt of a deferred write: the level has nothing to say, and

@@ -145,11 +145,19 @@ func (s *System) injectorStatus() *InjectorStatus {
 	return &st
 }
 
+// Origin is the guarded method that deferred writes come from, and go to when
+// they are delivered. Interfaces that share a dependency may have methods of one
+// name.
+type Origin struct {
+	Dependency string
+	Interface  string // as in [GuardSpec]
+	Method     string
+}
+
 // Entry is one deferred write.
 type Entry struct {
-	Dependency string
-	Method     string
-	Payload    []byte // the encoded arguments
+	Origin
+	Payload []byte // the encoded arguments
 }
 
 // Store keeps writes that could not be delivered and replays them later.
@@ -160,7 +168,7 @@ type Store interface {
 	Put(ctx context.Context, e Entry) error
 	// Bind gives the store the function that delivers entries of a method. It
 	// may be called again for the same method; the last one counts.
-	Bind(dependency, method string, deliver func(ctx context.Context, payload []byte) error)
+	Bind(of Origin, deliver func(ctx context.Context, payload []byte) error)
 	// Start begins replaying. ready reports whether a dependency may be called;
 	// the store asks it before each delivery.
 	Start(ctx context.Context, ready func(dependency string) bool) error

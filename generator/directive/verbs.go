@@ -318,7 +318,7 @@ type Prices interface {
 			{Key: "max", Value: "N", Range: countRange, Default: "1000", Text: "Answers kept; with stale= only.", Example: "max=1000"},
 			{Key: "key", Value: "FUNC|shared", Range: "a function of the method's parameters with one comparable result", Text: "What tells answers apart; with stale= only. The word shared is your statement that nothing in the context alters the answer; then all other parameters are the key and must be scalars or strings.", Example: "key=PriceKey"},
 			{Word: "zero", Text: "Zero results and no error.", Example: "zero"},
-			{Word: "outbox", Text: "For methods whose only result is error and whose arguments can be encoded as JSON. Delivery is at least once.", Example: "outbox"},
+			{Word: "outbox", Text: "For methods whose only result is error and whose arguments can be encoded as JSON, of interfaces without type parameters. Delivery is at least once.", Example: "outbox"},
 			{Word: "shared", Text: "The same as key=shared.", Example: "shared"},
 			limitKey,
 		},

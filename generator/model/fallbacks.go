@@ -287,6 +287,8 @@ func (s *scope) outbox(m *Method) *refusal {
 		return &refusal{"it is marked read, and nobody waits for a read made later", "use stale= or call="}
 	case len(m.Results) != 1 || len(m.Errors) != 1:
 		return &refusal{"it has results beyond error, which a call made later cannot return", "use call="}
+	case s.i.TypeParams.Len() > 0:
+		return refusef("guard an interface without type parameters that embeds it", "%s is generic, and a call made later would not know its type arguments", s.i.Name)
 	}
 	for i, p := range m.Params {
 		if i == m.Context {

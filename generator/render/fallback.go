@@ -39,6 +39,9 @@ func (m *method) reserveFallback(fb model.Fallback) {
 			m.scope.reserve(m.imports.names[p.Path()])
 		}
 	}
+	if fb.Spec.Strategy == resil.StrategyOutbox {
+		m.scope.reserve("string")
+	}
 	if fb.Spec.Strategy == resil.StrategyStale && fb.Key == nil {
 		for _, p := range m.Params {
 			m.scope.reserveIdents(m.peek(p.Type))
@@ -63,7 +66,6 @@ func (m *method) with(carried, err string) jen.Code {
 		}
 	}
 	if m.outbox() {
-		m.argsType = m.names.take(lowerFirst(m.Decorator) + upperFirst(m.Name) + "Args")
 		fs.add("Outbox", m.encode())
 	}
 	return m.rt("With").Index(jen.Id(carried)).Add(lines("{", "}", ",", fs))
@@ -128,39 +130,40 @@ func (m *method) fallbackCall(fb *model.Fallback, cause string) jen.Code {
 	return jen.Id(m.object(fb.Func) + used).Call(args...)
 }
 
-// key returns the function that says which stale answer belongs to a call.
+// key returns the function that says which stale answer belongs to a call. That
+// of a generic decorator is of a type of its own, so that what differs in type
+// arguments only shares no answers.
 func (m *method) key(fb *model.Fallback) jen.Code {
 	fn := jen.Func().Params().Id("any")
+	generic := m.TypeParams.Len() > 0
+	var items, values []jen.Code
 	if fb.Key != nil {
 		_, used := m.typeParams()
 		if fb.Key.Signature().TypeParams().Len() == 0 {
 			used = ""
 		}
-		return fn.Block(jen.Return(jen.Id(m.object(fb.Key) + used).Call(m.args()...)))
-	}
-	var names []string
-	var items []jen.Code
-	for i, p := range m.Params {
-		if i != m.Context {
-			names = append(names, m.params[i])
-			items = append(items, jen.Id(m.params[i]).Id(m.typ(p.Type)))
+		items = append(items, jen.Id("of").Id("any"))
+		values = append(values, jen.Id(m.object(fb.Key)+used).Call(m.args()...))
+	} else {
+		for i, p := range m.Params {
+			if i != m.Context {
+				items = append(items, jen.Id(m.params[i]).Id(m.typ(p.Type)))
+				values = append(values, jen.Id(m.params[i]))
+			}
 		}
 	}
-	switch len(names) {
-	case 0:
+	switch {
+	case generic || len(items) > 1:
+		key := m.scope.take("key")
+		return fn.Block(
+			jen.Type().Id(key).Struct(items...),
+			jen.Return(jen.Id(key).Values(values...)),
+		)
+	case len(items) == 0:
 		return fn.Block(jen.Return(jen.Struct().Values()))
-	case 1:
-		return fn.Block(jen.Return(jen.Id(names[0])))
+	default:
+		return fn.Block(jen.Return(values[0]))
 	}
-	key := m.scope.take("key")
-	var values []jen.Code
-	for _, name := range names {
-		values = append(values, jen.Id(name))
-	}
-	return fn.Block(
-		jen.Type().Id(key).Struct(items...),
-		jen.Return(jen.Id(key).Values(values...)),
-	)
 }
 
 // copies returns the function that copies an answer in and out of the cache,
@@ -226,81 +229,81 @@ func (m *method) copyOf(how model.CopyHow, place string, t types.Type) jen.Code 
 	}
 }
 
-// argFields returns the fields that hold the arguments of a deferred call, by
-// the index of the parameter.
-func (m *method) argFields() map[int]string {
-	taken := make(scope)
-	names := make(map[int]string)
+// argument is a parameter of a deferred call.
+type argument struct {
+	param int
+	field string // that holds it when it is decoded
+	key   string // under which it is encoded
+}
+
+// arguments returns what a deferred call keeps: all parameters but the context.
+func (m *method) arguments() []argument {
+	fields, keys := make(scope), make(scope)
+	var list []argument
 	for i, p := range m.Params {
 		if i != m.Context {
 			wish := wishFor(p)[0]
-			names[i] = taken.take(upperFirst(wish), "Arg"+upperFirst(wish))
+			field := fields.take(upperFirst(wish), "Arg"+upperFirst(wish))
+			list = append(list, argument{i, field, keys.take(lowerFirst(field), field)})
 		}
 	}
-	return names
+	return list
 }
 
 // encode returns the function that encodes the arguments.
 func (m *method) encode() jen.Code {
-	_, used := m.typeParams()
-	names := m.argFields()
-	var fs fields
-	for i := range m.Params {
-		if name, ok := names[i]; ok {
-			fs.add(name, jen.Id(m.params[i]))
-		}
+	var pairs []jen.Code
+	for _, a := range m.arguments() {
+		pairs = append(pairs, jen.Lit(a.key).Op(":").Id(m.params[a.param]))
 	}
 	return jen.Func().Params().Params(jen.Index().Byte(), jen.Error()).Block(
-		jen.Return(m.std("encoding/json", "Marshal").Call(jen.Id(m.argsType + used).Values(fs...))),
+		jen.Return(m.std("encoding/json", "Marshal").Call(jen.Map(jen.String()).Id("any").Values(pairs...))),
 	)
 }
 
-// deferred returns the type that holds the arguments of a deferred call and
-// the method that makes it.
+// deferred returns the method that makes a deferred call. What it decodes the
+// arguments into is local to it, because a name in the package might be taken,
+// also by what is generated for another file.
 func (m *method) deferred() jen.Code {
-	declared, used := m.typeParams()
-	names, tags := m.argFields(), make(scope)
-	var items []jen.Code
-	for i, p := range m.Params {
-		if name, ok := names[i]; ok {
-			tag := tags.take(lowerFirst(name), name)
-			items = append(items, jen.Id(name).Id(m.typ(p.Type)).Tag(map[string]string{"json": tag}))
-		}
-	}
-	holder := comment(fmt.Sprintf("%s are the arguments of a deferred call of %s.", m.argsType, m.Name)).
-		Type().Id(m.argsType + declared).Struct(items...).Line()
-
+	_, used := m.typeParams()
 	local := make(scope)
-	local.reserve(m.receiver, m.argsType, m.imports.names["encoding/json"], "nil")
-	ctx, payload, args, err := local.take("ctx"), local.take("payload"), local.take("args"), local.take("err")
-	var handed []jen.Code
-	for i := range m.Params {
-		switch name, ok := names[i]; {
-		case !ok:
-			handed = append(handed, jen.Id(ctx))
-		case m.Variadic && i == len(m.Params)-1:
-			handed = append(handed, jen.Id(args).Dot(name).Op("..."))
-		default:
-			handed = append(handed, jen.Id(args).Dot(name))
+	local.reserve(m.receiver, m.imports.names["encoding/json"], "byte", "error", "nil")
+	for _, p := range m.Params {
+		local.reserveIdents(m.peek(p.Type))
+	}
+	ctx, payload, err := local.take("ctx"), local.take("payload"), local.take("err")
+	typ, args := local.take("arguments"), local.take("args")
+
+	handed := make([]jen.Code, len(m.Params))
+	if m.Context >= 0 {
+		handed[m.Context] = jen.Id(ctx)
+	}
+	var items []jen.Code
+	for _, a := range m.arguments() {
+		items = append(items, jen.Id(a.field).Id(m.typ(m.Params[a.param].Type)).Tag(map[string]string{"json": a.key}))
+		value := jen.Id(args).Dot(a.field)
+		if m.Variadic && a.param == len(m.Params)-1 {
+			value.Op("...")
 		}
+		handed[a.param] = value
 	}
 	call := jen.Id(m.receiver).Dot(m.next).Dot(m.Name).Call(handed...)
 	ctxName := ctx
 	if m.Context < 0 {
 		ctxName = "_"
 	}
-	replay := comment(fmt.Sprintf("%s makes a call of %s that was deferred.", m.replay, m.Name)).
+	return comment(fmt.Sprintf("%s makes a call of %s that was deferred.", m.replay, m.Name)).
 		Func().Params(jen.Id(m.receiver).Op("*").Id(m.Decorator+used)).Id(m.replay).
 		Params(jen.Id(ctxName).Add(m.std("context", "Context")), jen.Id(payload).Index().Byte()).Error().
 		Block(
-			jen.Var().Id(args).Id(m.argsType+used),
+			jen.Type().Id(typ).Struct(items...),
+			jen.Var().Id(args).Id(typ),
 			jen.If(
 				jen.Id(err).Op(":=").Add(m.std("encoding/json", "Unmarshal")).Call(jen.Id(payload), jen.Op("&").Id(args)),
 				jen.Id(err).Op("!=").Nil(),
 			).Block(jen.Return(jen.Id(err))),
 			m.returnError(call),
 		).Line()
-	return jen.Add(holder).Line().Add(replay)
 }
 
 // returnError returns a statement that returns a call's verdict only.

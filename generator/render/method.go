@@ -19,7 +19,6 @@ type method struct {
 	handle          string // field of the *resil.Method
 	ignore, failure string // functions of the constructor that tell errors apart; "" = none
 	replay          string // method that makes a deferred call
-	argsType        string // type that holds the arguments of a deferred call
 
 	scope  scope    // of the method's body
 	params []string // by index

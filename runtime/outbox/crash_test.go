@@ -72,7 +72,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 	for i := range steps {
 		size := []int{3, 300, 5000, 40000}[rng.IntN(4)]
 		payload := fmt.Sprintf("%d %s", i, bytes.Repeat([]byte("x"), rng.IntN(size)))
-		if err := s.Put(context.Background(), resil.Entry{Dependency: "db", Method: "Save", Payload: []byte(payload)}); err != nil {
+		if err := s.Put(context.Background(), resil.Entry{Origin: resil.Origin{Dependency: "db", Method: "Save"}, Payload: []byte(payload)}); err != nil {
 			t.Fatal(err)
 		}
 		step(fmt.Sprintf("Put %d", i))
@@ -164,7 +164,7 @@ func (c *crasher) try(name string, image []byte, states ...[]string) {
 		c.t.Fatalf("%s: the file holds\n%.300q\nwant one of\n%.300q", name, got, states)
 	}
 	// And it goes on from there.
-	if err := s.Put(context.Background(), resil.Entry{Dependency: "db", Method: "Save", Payload: []byte("next")}); err != nil {
+	if err := s.Put(context.Background(), resil.Entry{Origin: resil.Origin{Dependency: "db", Method: "Save"}, Payload: []byte("next")}); err != nil {
 		c.t.Fatalf("%s: Put: %v", name, err)
 	}
 	if err := s.Close(context.Background()); err != nil {

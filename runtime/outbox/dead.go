@@ -13,7 +13,8 @@ import (
 type Dead struct {
 	Dependency string
 	ID         uint64 // for Requeue and Discard
-	Method     string // "" when the record is damaged
+	Interface  string // of the guard; "" when the record is damaged
+	Method     string // the same
 	Key        string
 	At         time.Time // when it was stored
 	Attempts   int
@@ -36,7 +37,7 @@ func (s *Store) Dead(dependency string) ([]Dead, error) {
 			}
 			list = append(list, Dead{
 				Dependency: dependency, ID: binary.BigEndian.Uint64(k),
-				Method: r.Method, Key: r.Key, At: r.At, Attempts: r.Attempts, Reason: r.Error, Payload: r.Payload,
+				Interface: r.Interface, Method: r.Method, Key: r.Key, At: r.At, Attempts: r.Attempts, Reason: r.Error, Payload: r.Payload,
 			})
 			return nil
 		})

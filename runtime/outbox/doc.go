@@ -18,6 +18,8 @@
 //   - A write that keeps failing while its dependency answers is set aside
 //     after some attempts, so that it does not block those behind it. It is
 //     kept, listed by [Store.Dead], and goes back by [Store.Requeue].
+//   - A write goes to the method of the interface that it came from, after a
+//     restart too: rename either when nothing waits, or what waits is set aside.
 //   - The size is bounded, with a policy you choose; see [FullPolicy].
 //   - The folder belongs to one process at a time, and to its user alone: 0700
 //     and 0600, no symbolic links, no foreign owner.

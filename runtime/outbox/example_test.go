@@ -23,12 +23,12 @@ func Example() {
 		return
 	}
 	ctx := context.Background()
-	order := resil.Entry{Dependency: "db", Method: "SaveOrder", Payload: []byte("order 17")}
+	order := resil.Entry{Origin: resil.Origin{Dependency: "db", Method: "SaveOrder"}, Payload: []byte("order 17")}
 	fmt.Println(box.Put(outbox.WithKey(ctx, "key-17"), order)) // durable from here on
 
 	// A resil.System given resil.WithOutbox(box) does the rest by itself.
 	done := make(chan struct{})
-	box.Bind("db", "SaveOrder", func(ctx context.Context, payload []byte) error {
+	box.Bind(resil.Origin{Dependency: "db", Method: "SaveOrder"}, func(ctx context.Context, payload []byte) error {
 		key, _ := outbox.Key(ctx)
 		fmt.Printf("%s with %s\n", payload, key)
 		close(done)

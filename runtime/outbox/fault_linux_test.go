@@ -44,7 +44,7 @@ func TestFailedWriteStopsTheStore(t *testing.T) {
 		var failed error
 		for i := 0; failed == nil; i++ {
 			p := fmt.Sprint(i)
-			if failed = s.Put(t.Context(), resil.Entry{Dependency: "db", Method: "Save", Payload: []byte(p)}); failed == nil {
+			if failed = s.Put(t.Context(), resil.Entry{Origin: resil.Origin{Dependency: "db", Method: "Save"}, Payload: []byte(p)}); failed == nil {
 				acked = append(acked, p)
 			}
 		}
@@ -52,7 +52,7 @@ func TestFailedWriteStopsTheStore(t *testing.T) {
 		if !errors.Is(failed, ErrBroken) {
 			t.Fatalf("round %d: %v, want ErrBroken", round, failed)
 		}
-		if err := s.Put(t.Context(), resil.Entry{Dependency: "db", Method: "Save"}); !errors.Is(err, ErrBroken) {
+		if err := s.Put(t.Context(), resil.Entry{Origin: resil.Origin{Dependency: "db", Method: "Save"}}); !errors.Is(err, ErrBroken) {
 			t.Errorf("round %d: Put after a failure: %v", round, err)
 		}
 		if s.Stats().Err == nil {

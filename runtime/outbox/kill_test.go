@@ -41,7 +41,7 @@ func child(dir string) error {
 		return err
 	}
 	tell := func(format string, args ...any) { fmt.Fprintf(os.Stdout, format+"\n", args...) }
-	s.Bind("db", "Save", func(ctx context.Context, payload []byte) error {
+	s.Bind(resil.Origin{Dependency: "db", Method: "Save"}, func(ctx context.Context, payload []byte) error {
 		key, _ := Key(ctx)
 		tell("got %s %s", payload, key)
 		return nil
@@ -60,7 +60,7 @@ func child(dir string) error {
 		writers.Go(func() {
 			for i := 0; ; i++ {
 				p := fmt.Sprintf("%d/%d/%06d", os.Getpid(), w, i)
-				if err := s.Put(context.Background(), resil.Entry{Dependency: "db", Method: "Save", Payload: []byte(p)}); err != nil {
+				if err := s.Put(context.Background(), resil.Entry{Origin: resil.Origin{Dependency: "db", Method: "Save"}, Payload: []byte(p)}); err != nil {
 					tell("error %v", err)
 					return
 				}

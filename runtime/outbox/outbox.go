@@ -108,7 +108,7 @@ type Store struct {
 	mu       sync.Mutex // guards what follows; never held over the file or user code
 	used     usage
 	queues   map[string]*queue
-	handlers map[handlerKey]func(context.Context, []byte) error
+	handlers map[resil.Origin]func(context.Context, []byte) error
 	ready    func(dependency string) bool // nil before Start
 	broken   error                        // set once
 	closed   bool
@@ -119,8 +119,6 @@ type usage struct {
 	entries int
 	bytes   int64
 }
-
-type handlerKey struct{ dependency, method string }
 
 // Open opens the outbox in folder dir, which it makes if there is none (its
 // parent must exist). Only one process can have it open; another gets ErrInUse
@@ -147,7 +145,7 @@ func open(dir string, cfg Config, openFile openFunc) (*Store, error) {
 		db:       db,
 		file:     file,
 		queues:   map[string]*queue{},
-		handlers: map[handlerKey]func(context.Context, []byte) error{},
+		handlers: map[resil.Origin]func(context.Context, []byte) error{},
 	}
 	s.puts.store = s
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -230,7 +228,7 @@ func (s *Store) Put(ctx context.Context, e resil.Entry) error {
 	if err := s.reserve(e.Dependency, int64(len(e.Payload))); err != nil {
 		return err
 	}
-	r := record{Method: e.Method, Key: key, At: time.Now().UTC(), Payload: e.Payload}
+	r := record{Interface: e.Interface, Method: e.Method, Key: key, At: time.Now().UTC(), Payload: e.Payload}
 	err := s.puts.push(e.Dependency, r)
 
 	s.mu.Lock()
@@ -296,7 +294,7 @@ func (s *Store) dropOldest(dependency string) error {
 	s.queue(dependency).waiting--
 	s.dropped++
 	s.mu.Unlock()
-	s.logger().Warn("outbox is full: dropped the oldest write", "dependency", dependency, "method", lost.Method, "key", lost.Key)
+	s.logger().Warn("outbox is full: dropped the oldest write", "dependency", dependency, "interface", lost.Interface, "method", lost.Method, "key", lost.Key)
 	return nil
 }
 
@@ -347,11 +345,11 @@ func (s *Store) logger() *slog.Logger {
 
 // Bind sets the function that delivers the writes of a method. The last one
 // set counts.
-func (s *Store) Bind(dependency, method string, deliver func(ctx context.Context, payload []byte) error) {
+func (s *Store) Bind(of resil.Origin, deliver func(ctx context.Context, payload []byte) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.handlers[handlerKey{dependency, method}] = deliver
-	if q := s.queues[dependency]; q != nil {
+	s.handlers[of] = deliver
+	if q := s.queues[of.Dependency]; q != nil {
 		q.wake()
 	}
 }

@@ -44,7 +44,7 @@ func mustOpen(t testing.TB, dir string, cfg Config) *Store {
 func mustPut(t testing.TB, s *Store, dependency string, payloads ...string) {
 	t.Helper()
 	for _, p := range payloads {
-		if err := s.Put(context.Background(), resil.Entry{Dependency: dependency, Method: "Save", Payload: []byte(p)}); err != nil {
+		if err := s.Put(context.Background(), resil.Entry{Origin: resil.Origin{Dependency: dependency, Method: "Save"}, Payload: []byte(p)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,7 +94,7 @@ func (r *receiver) attempts(payload string) []string {
 func startWith(t testing.TB, s *Store, r *receiver, ready func(string) bool) {
 	t.Helper()
 	for _, dep := range []string{"db", "s3"} {
-		s.Bind(dep, "Save", r.deliver)
+		s.Bind(resil.Origin{Dependency: dep, Method: "Save"}, r.deliver)
 	}
 	if err := s.Start(context.Background(), ready); err != nil {
 		t.Fatal(err)
@@ -205,7 +205,7 @@ func TestEveryDeliveryOfAWriteCarriesItsKey(t *testing.T) {
 			return nil
 		}}
 		mustPut(t, s, "db", "1", "2")
-		own := resil.Entry{Dependency: "db", Method: "Save", Payload: []byte("3")}
+		own := resil.Entry{Origin: resil.Origin{Dependency: "db", Method: "Save"}, Payload: []byte("3")}
 		if err := s.Put(WithKey(t.Context(), "order-17"), own); err != nil {
 			t.Fatal(err)
 		}
@@ -388,7 +388,7 @@ func TestLateBindIsNotPoison(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		r := &receiver{}
-		s.Bind("db", "Save", r.deliver)
+		s.Bind(resil.Origin{Dependency: "db", Method: "Save"}, r.deliver)
 		synctest.Wait()
 		if got := r.all(); len(got) != 1 {
 			t.Errorf("delivered %q right after Bind", got)
@@ -411,7 +411,7 @@ func TestFullRefuses(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 20 {
 				wg.Go(func() {
-					err := s.Put(context.Background(), resil.Entry{Dependency: "db", Method: "Save", Payload: []byte("0123456789")})
+					err := s.Put(context.Background(), resil.Entry{Origin: resil.Origin{Dependency: "db", Method: "Save"}, Payload: []byte("0123456789")})
 					switch {
 					case err == nil:
 						stored.Add(1)
@@ -471,7 +471,7 @@ func TestFullDropsTheOldest(t *testing.T) {
 func TestDropOldestCannotHelpAgainstOtherDependencies(t *testing.T) {
 	s := mustOpen(t, folder(t), Config{MaxEntries: 1, Full: DropOldest})
 	mustPut(t, s, "s3", "other")
-	err := s.Put(t.Context(), resil.Entry{Dependency: "db", Method: "Save"})
+	err := s.Put(t.Context(), resil.Entry{Origin: resil.Origin{Dependency: "db", Method: "Save"}})
 	if !errors.Is(err, ErrFull) {
 		t.Errorf("error %v, want ErrFull", err)
 	}
@@ -480,7 +480,7 @@ func TestDropOldestCannotHelpAgainstOtherDependencies(t *testing.T) {
 func TestPutRefuses(t *testing.T) {
 	s := mustOpen(t, folder(t), Config{MaxPayload: 3})
 	entry := func(dep, payload string) resil.Entry {
-		return resil.Entry{Dependency: dep, Method: "Save", Payload: []byte(payload)}
+		return resil.Entry{Origin: resil.Origin{Dependency: dep, Method: "Save"}, Payload: []byte(payload)}
 	}
 	cause := errors.New("cause")
 	gone, cancel := context.WithCancelCause(t.Context())

@@ -37,12 +37,13 @@ var errCorrupt = errors.New("record is corrupt")
 
 // record is one write as stored.
 type record struct {
-	Method   string    `json:"method"`
-	Key      string    `json:"key"`
-	At       time.Time `json:"at"`
-	Attempts int       `json:"attempts,omitempty"` // begun deliveries that count
-	Error    string    `json:"error,omitempty"`    // why it was set aside
-	Payload  []byte    `json:"payload"`
+	Interface string    `json:"interface"`
+	Method    string    `json:"method"`
+	Key       string    `json:"key"`
+	At        time.Time `json:"at"`
+	Attempts  int       `json:"attempts,omitempty"` // begun deliveries that count
+	Error     string    `json:"error,omitempty"`    // why it was set aside
+	Payload   []byte    `json:"payload"`
 }
 
 func (r record) encode() ([]byte, error) {

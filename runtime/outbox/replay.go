@@ -223,7 +223,7 @@ func (q *queue) count(s settlement) {
 	q.store.mu.Unlock()
 	if s.verdict == poison {
 		q.store.logger().Error("outbox set a write aside", "dependency", q.dependency,
-			"method", s.record.Method, "key", s.record.Key, "attempts", s.record.Attempts, "reason", reason(s.err))
+			"interface", s.record.Interface, "method", s.record.Method, "key", s.record.Key, "attempts", s.record.Attempts, "reason", reason(s.err))
 	}
 }
 
@@ -249,7 +249,7 @@ func (q *queue) deliver(ctx context.Context, s settlement) settlement {
 // end it by runtime.Goexit.
 func (q *queue) attempt(ctx context.Context, r record) error {
 	q.store.mu.Lock()
-	handler := q.store.handlers[handlerKey{q.dependency, r.Method}]
+	handler := q.store.handlers[resil.Origin{Dependency: q.dependency, Interface: r.Interface, Method: r.Method}]
 	q.store.mu.Unlock()
 	if handler == nil {
 		return errUnbound

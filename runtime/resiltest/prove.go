@@ -142,8 +142,8 @@ func (w writes) Put(ctx context.Context, _ resil.Entry) error {
 	_, err := w.fallback.Call(ctx)
 	return err
 }
-func (writes) Bind(_, _ string, _ func(context.Context, []byte) error) {}
-func (writes) Start(context.Context, func(string) bool) error          { return nil }
-func (writes) Wake(string)                                             {}
-func (writes) Depth() map[string]int                                   { return nil }
-func (writes) Close(context.Context) error                             { return nil }
+func (writes) Bind(resil.Origin, func(context.Context, []byte) error) {}
+func (writes) Start(context.Context, func(string) bool) error         { return nil }
+func (writes) Wake(string)                                            {}
+func (writes) Depth() map[string]int                                  { return nil }
+func (writes) Close(context.Context) error                            { return nil }

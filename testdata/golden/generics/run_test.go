@@ -53,3 +53,41 @@ func TestGenericDecoratorsGuard(t *testing.T) {
 		t.Errorf("Get = %v, want the fallback's error", err)
 	}
 }
+
+type counted[K, V any] struct {
+	n   int
+	err error
+}
+
+func (c *counted[K, V]) Count(context.Context, string) (int, error) { return c.n, c.err }
+func (c *counted[K, V]) All(context.Context) (int, error)           { return c.n, c.err }
+func (c *counted[K, V]) Of(context.Context, K) (int, error)         { return c.n, c.err }
+
+// TestInstancesShareNoAnswers fails two clients that answered the same questions
+// about different things.
+func TestInstancesShareNoAnswers(t *testing.T) {
+	sys, err := resil.New(resil.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, orders := &counted[string, int]{n: 1}, &counted[string, bool]{n: 2}
+	u, o := NewGuardedCounts[string, int](sys, users), NewGuardedCounts[string, bool](sys, orders)
+	for _, err := range []error{nil, errors.New("down")} {
+		users.err, orders.err = err, err
+		for _, ask := range []struct {
+			what   string
+			users  func() (int, error)
+			orders func() (int, error)
+		}{
+			{"Count", func() (int, error) { return u.Count(t.Context(), "a") }, func() (int, error) { return o.Count(t.Context(), "a") }},
+			{"All", func() (int, error) { return u.All(t.Context()) }, func() (int, error) { return o.All(t.Context()) }},
+			{"Of", func() (int, error) { return u.Of(t.Context(), "a") }, func() (int, error) { return o.Of(t.Context(), "a") }},
+		} {
+			n, errU := ask.users()
+			m, errO := ask.orders()
+			if n != 1 || m != 2 || errU != nil || errO != nil {
+				t.Errorf("%s = %d users, %d orders, %v, %v, want 1 and 2", ask.what, n, m, errU, errO)
+			}
+		}
+	}
+}

@@ -51,3 +51,23 @@ type Names = Store[string, []string]
 //
 //resil:guard store
 type Pairs[V any] = Store[string, V]
+
+// Counts keeps answers, some of which do not say of what.
+//
+//resil:guard counts
+//resil:timeout 100ms
+type Counts[K, V any] interface {
+	//resil:read
+	//resil:fallback stale=1h shared
+	Count(ctx context.Context, prefix string) (int, error)
+
+	//resil:read
+	//resil:fallback stale=1h shared
+	All(ctx context.Context) (int, error)
+
+	//resil:read
+	//resil:fallback stale=1h key=keyOf
+	Of(ctx context.Context, key K) (int, error)
+}
+
+func keyOf[K, V any](_ context.Context, key K) string { return fmt.Sprint(key) }

@@ -271,3 +271,93 @@ func (g *GuardedPairs[V]) Put(ctx context.Context, key string, value V) error {
 	})
 	return err
 }
+
+// GuardedCounts guards Counts as dependency "counts".
+type GuardedCounts[K any, V any] struct {
+	next Counts[K, V]
+
+	count *resil.Method
+	all   *resil.Method
+	of    *resil.Method
+}
+
+func _[K any, V any]() {
+	var _ Counts[K, V] = (*GuardedCounts[K, V])(nil)
+}
+
+// NewGuardedCounts returns next behind the guards of dependency "counts" of
+// sys.
+func NewGuardedCounts[K any, V any](sys *resil.System, next Counts[K, V]) *GuardedCounts[K, V] {
+	guard := sys.Guard(resil.GuardSpec{
+		Dependency: "counts",
+		Interface:  "github.com/resilgo/resil/testdata/golden/generics.Counts",
+		Position:   "store.go:57",
+	})
+	return &GuardedCounts[K, V]{
+		next: next,
+		count: guard.Method(resil.MethodSpec{
+			Name:      "Count",
+			Kind:      resil.Read,
+			Timeout:   resil.Timeout{Attempt: 100 * time.Millisecond},
+			Fallbacks: []resil.Fallback{{Strategy: resil.StrategyStale, TTL: time.Hour}},
+			Levels:    resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActFallback},
+		}),
+		all: guard.Method(resil.MethodSpec{
+			Name:      "All",
+			Kind:      resil.Read,
+			Timeout:   resil.Timeout{Attempt: 100 * time.Millisecond},
+			Fallbacks: []resil.Fallback{{Strategy: resil.StrategyStale, TTL: time.Hour}},
+			Levels:    resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActFallback},
+		}),
+		of: guard.Method(resil.MethodSpec{
+			Name:      "Of",
+			Kind:      resil.Read,
+			Timeout:   resil.Timeout{Attempt: 100 * time.Millisecond},
+			Fallbacks: []resil.Fallback{{Strategy: resil.StrategyStale, TTL: time.Hour}},
+			Levels:    resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActFallback},
+		}),
+	}
+}
+
+// Count calls the client under these policies, outermost first: stale answer up
+// to 1h old, circuit breaker, timeout 100ms.
+func (g *GuardedCounts[K, V]) Count(ctx context.Context, prefix string) (int, error) {
+	return resil.CallWith(ctx, g.count, func(ctx context.Context) (int, error) {
+		return g.next.Count(ctx, prefix)
+	}, resil.With[int]{
+		Key: func() any {
+			type key struct {
+				prefix string
+			}
+			return key{prefix}
+		},
+	})
+}
+
+// All calls the client under these policies, outermost first: stale answer up
+// to 1h old, circuit breaker, timeout 100ms.
+func (g *GuardedCounts[K, V]) All(ctx context.Context) (int, error) {
+	return resil.CallWith(ctx, g.all, func(ctx context.Context) (int, error) {
+		return g.next.All(ctx)
+	}, resil.With[int]{
+		Key: func() any {
+			type key struct{}
+			return key{}
+		},
+	})
+}
+
+// Of calls the client under these policies, outermost first: stale answer up to
+// 1h old, circuit breaker, timeout 100ms.
+func (g *GuardedCounts[K, V]) Of(ctx context.Context, key K) (int, error) {
+	return resil.CallWith(ctx, g.of, func(ctx context.Context) (int, error) {
+		return g.next.Of(ctx, key)
+	}, resil.With[int]{
+		Key: func() any {
+			type key2 struct {
+				of any
+			}
+			return key2{keyOf[K, V](ctx, key)}
+		},
+	})
+}

@@ -195,21 +195,19 @@ func (g *GuardedOrders) Save(ctx context.Context, order Order, labels ...string)
 		return struct{}{}, g.next.Save(ctx, order, labels...)
 	}, resil.With[struct{}]{
 		Outbox: func() ([]byte, error) {
-			return json.Marshal(guardedOrdersSaveArgs{Order: order, Labels: labels})
+			return json.Marshal(map[string]any{"order": order, "labels": labels})
 		},
 	})
 	return err
 }
 
-// guardedOrdersSaveArgs are the arguments of a deferred call of Save.
-type guardedOrdersSaveArgs struct {
-	Order  Order    `json:"order"`
-	Labels []string `json:"labels"`
-}
-
 // replaySave makes a call of Save that was deferred.
 func (g *GuardedOrders) replaySave(ctx context.Context, payload []byte) error {
-	var args guardedOrdersSaveArgs
+	type arguments struct {
+		Order  Order    `json:"order"`
+		Labels []string `json:"labels"`
+	}
+	var args arguments
 	if err := json.Unmarshal(payload, &args); err != nil {
 		return err
 	}

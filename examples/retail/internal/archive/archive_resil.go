@@ -80,22 +80,20 @@ func (g *GuardedArchive) Put(ctx context.Context, key, contentType string, body 
 		return struct{}{}, g.next.Put(ctx, key, contentType, body)
 	}, resil.With[struct{}]{
 		Outbox: func() ([]byte, error) {
-			return json.Marshal(guardedArchivePutArgs{Key: key, ContentType: contentType, Body: body})
+			return json.Marshal(map[string]any{"key": key, "contentType": contentType, "body": body})
 		},
 	})
 	return err
 }
 
-// guardedArchivePutArgs are the arguments of a deferred call of Put.
-type guardedArchivePutArgs struct {
-	Key         string `json:"key"`
-	ContentType string `json:"contentType"`
-	Body        []byte `json:"body"`
-}
-
 // replayPut makes a call of Put that was deferred.
 func (g *GuardedArchive) replayPut(ctx context.Context, payload []byte) error {
-	var args guardedArchivePutArgs
+	type arguments struct {
+		Key         string `json:"key"`
+		ContentType string `json:"contentType"`
+		Body        []byte `json:"body"`
+	}
+	var args arguments
 	if err := json.Unmarshal(payload, &args); err != nil {
 		return err
 	}
