@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/resilgo/resil/analyzer/internal/finding"
 	"github.com/resilgo/resil/analyzer/internal/guards"
@@ -86,14 +87,16 @@ func at(fset *token.FileSet, pkg string, p model.Problem) finding.Finding {
 
 // gaps matches a directive that has blanks where none may be. Groups: what is to
 // be replaced, and the verb.
-var gaps = regexp.MustCompile(`^(//[\t ]*resil:[\t ]*)([a-z]+)\b`)
+var gaps = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(//[\t ]*resil:[\t ]*)([a-z]+)\b`)
+})
 
 // closeUp returns the fix of a directive, at pos, that has blanks behind its
 // slashes or its colon and is else well-formed. It changes no program: what the
 // directive says comes true when resilgen runs.
 func closeUp(u *finding.Unit, pos token.Pos) (finding.Fix, bool) {
 	text := commentAt(u, pos)
-	m := gaps.FindStringSubmatch(text)
+	m := gaps().FindStringSubmatch(text)
 	if m == nil || m[1] == grammar.Prefix || !isVerb(m[2]) {
 		return finding.Fix{}, false
 	}

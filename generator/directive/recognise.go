@@ -7,15 +7,15 @@ import (
 	"go/token"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // nearMiss matches what a hurried author may have meant as a directive. Groups:
 // the colon or what stands for it, and the word behind it. A second "//" is
 // left alone: such lines show a directive in prose or are commented out.
-var nearMiss = regexp.MustCompile(`^/[/*][\t +@]*(?i:resil|resilgen|resilvet)[\t ]*([:：=.\-]|[\t ])[\t ]*([\pL]+)`)
-
-// exact matches what claims to be a directive and nothing else.
-var exact = regexp.MustCompile(`^//resil:`)
+var nearMiss = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^/[/*][\t +@]*(?i:resil|resilgen|resilvet)[\t ]*([:：=.\-]|[\t ])[\t ]*([\pL]+)`)
+})
 
 // recognise decides what a comment is: a directive, an attempt at one, or
 // neither.
@@ -32,14 +32,14 @@ func recognise(c *ast.Comment) (*ast.Directive, *Problem) {
 		}
 	}
 	text, _, _ := strings.Cut(c.Text, "\n")
-	m := nearMiss.FindStringSubmatch(text)
+	m := nearMiss().FindStringSubmatch(text)
 	switch {
 	case m != nil && meansVerb(text, m[1], m[2]):
 		word := strings.ToLower(m[2])
 		verb := Nearest(word, verbNames())
 		return nil, &Problem{c.Slash, c.Slash + token.Pos(len(text)), fmt.Sprintf(
 			"%s is not a directive and is ignored by every tool; write %s%s, with nothing between // and the verb", show(start(text)), Prefix, verb)}
-	case exact.MatchString(text):
+	case strings.HasPrefix(text, Prefix): // it claims to be one and nothing else
 		return nil, &Problem{c.Slash, c.Slash + token.Pos(len(text)), fmt.Sprintf(
 			"%s is not a directive; write %sVERB with one of %s", show(start(text)), Prefix, strings.Join(verbNames(), ", "))}
 	}

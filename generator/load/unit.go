@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/tools/go/packages"
 
@@ -260,12 +261,14 @@ func (l *loader) cyclePosition(p *packages.Package, msg string) token.Position {
 }
 
 // placed matches the go command's positions: file:line, file:line:col.
-var placed = regexp.MustCompile(`^(.*?):(\d+)(?::(\d+))?$`)
+var placed = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(.*?):(\d+)(?::(\d+))?$`)
+})
 
 // listPosition parses a position of the go command, which may be relative to
 // the working directory.
 func (l *loader) listPosition(pos string) token.Position {
-	m := placed.FindStringSubmatch(pos)
+	m := placed().FindStringSubmatch(pos)
 	if m == nil {
 		return token.Position{}
 	}
@@ -386,7 +389,9 @@ func directives(units []*Unit) string {
 const directivePrefix = "//resil:"
 
 // reference matches what may be a qualified name in a directive.
-var reference = regexp.MustCompile(`([^\s,="]+)\.(\pL[\pL\pN_]*)`)
+var reference = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`([^\s,="]+)\.(\pL[\pL\pN_]*)`)
+})
 
 // needRefs marks the names of other packages that directives mention, which no
 // declaration need mention. Packages that nothing imports are loaded.
@@ -399,7 +404,7 @@ func (l *loader) needRefs(unit *Unit) error {
 				if !strings.HasPrefix(c.Text, directivePrefix) {
 					continue
 				}
-				for _, m := range reference.FindAllStringSubmatch(c.Text, -1) {
+				for _, m := range reference().FindAllStringSubmatch(c.Text, -1) {
 					if !unit.needRef(m[1], m[2]) {
 						unknown = append(unknown, m[1])
 						refs[m[1]] = append(refs[m[1]], m[2])

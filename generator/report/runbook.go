@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/resilgo/resil/generator/directive"
 	"github.com/resilgo/resil/generator/model"
@@ -204,11 +205,13 @@ func (d *dependency) plain() (out []string) {
 	return out
 }
 
-var markup = regexp.MustCompile("[\\\\`*_\\[\\]<>#|~&]")
+var markup = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("[\\\\`*_\\[\\]<>#|~&]")
+})
 
 // inMarkdown makes free text read as it was written: what could be markup or
 // HTML is none.
-func inMarkdown(s string) string { return markup.ReplaceAllString(s, `\$0`) }
+func inMarkdown(s string) string { return markup().ReplaceAllString(s, `\$0`) }
 
 // whenDown describes the breaker in words.
 func (d *dependency) whenDown() string {

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 
 	"github.com/resilgo/resil/generator/model"
@@ -72,7 +73,9 @@ func constrained(f *model.File) bool {
 //go:embed tests.go.tmpl
 var testsText string
 
-var testsTemplate = template.Must(template.New("tests").Parse(testsText))
+var testsTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("tests").Parse(testsText))
+})
 
 // testWriter collects what the tests of a package say.
 type testWriter struct {
@@ -126,7 +129,7 @@ func newTestWriter(p *model.Package) *testWriter {
 // file renders and formats the test file.
 func (w *testWriter) file() ([]byte, error) {
 	var body bytes.Buffer
-	if err := testsTemplate.Execute(&body, w); err != nil {
+	if err := testsTemplate().Execute(&body, w); err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Filename is the file that the command line looks for, from the working
@@ -89,15 +90,19 @@ type FuncName struct {
 }
 
 var (
-	plainName  = regexp.MustCompile(`^((?:[^\s()*]+/)?[^\s()*/.]+(?:\.v\d+)?)\.(?:([\pL*?][\pL\d_*?]*)\.)?([\pL*?][\pL\d_*?]*)$`)
-	methodName = regexp.MustCompile(`^\(\*?((?:[^\s()*]+/)?[^\s()*/.]+(?:\.v\d+)?)\.([\pL*?][\pL\d_*?]*)(?:\[.*\])?\)\.([\pL*?][\pL\d_*?]*)$`)
+	plainName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^((?:[^\s()*]+/)?[^\s()*/.]+(?:\.v\d+)?)\.(?:([\pL*?][\pL\d_*?]*)\.)?([\pL*?][\pL\d_*?]*)$`)
+	})
+	methodName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\(\*?((?:[^\s()*]+/)?[^\s()*/.]+(?:\.v\d+)?)\.([\pL*?][\pL\d_*?]*)(?:\[.*\])?\)\.([\pL*?][\pL\d_*?]*)$`)
+	})
 )
 
 // ParseFunc takes a function's name apart.
 func ParseFunc(s string) (FuncName, error) {
-	m := methodName.FindStringSubmatch(s)
+	m := methodName().FindStringSubmatch(s)
 	if m == nil {
-		m = plainName.FindStringSubmatch(s)
+		m = plainName().FindStringSubmatch(s)
 	}
 	if m == nil {
 		return FuncName{}, fmt.Errorf("%q does not name a function; want example.com/pkg.Func or example.com/pkg.Type.Method", s)

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/resilgo/resil/analyzer/internal/finding"
 )
@@ -30,14 +31,16 @@ type Key struct {
 }
 
 // place matches what a moved line changes in a message.
-var place = regexp.MustCompile(`(:|\bline )\d+(:\d+)*`)
+var place = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(:|\bline )\d+(:\d+)*`)
+})
 
 // KeyOf returns the key of a finding. Findings may share one, such as two calls
 // of the same function in one function.
 func KeyOf(f finding.Finding) Key {
 	k := Key{Rule: f.Rule, Package: f.Package, Func: f.Func, Callee: f.Callee}
 	if k.Callee == "" {
-		k.Message = place.ReplaceAllString(f.Message, "$1#")
+		k.Message = place().ReplaceAllString(f.Message, "$1#")
 	}
 	return k
 }

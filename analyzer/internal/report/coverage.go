@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/resilgo/resil/analyzer/internal/finding"
 )
@@ -177,7 +178,7 @@ func (c *Coverage) Write(w io.Writer, format string) error {
 	case "md":
 		return c.markdown(w)
 	case "html":
-		return page.Execute(w, c)
+		return page().Execute(w, c)
 	case "json":
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
@@ -191,7 +192,9 @@ func (c *Coverage) Write(w io.Writer, format string) error {
 //go:embed coverage.html
 var pageSource string
 
-var page = template.Must(template.New("coverage").Funcs(template.FuncMap{"section": section}).Parse(pageSource))
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("coverage").Funcs(template.FuncMap{"section": section}).Parse(pageSource))
+})
 
 // tableSection is one table of the page.
 type tableSection struct {

@@ -6,8 +6,6 @@ package ruledoc
 import (
 	"fmt"
 	"go/doc/comment"
-	"go/parser"
-	"go/token"
 	"strings"
 )
 
@@ -29,17 +27,23 @@ func MustExtract(source, name string) string {
 	return doc
 }
 
-// Extract is MustExtract that returns an error.
+// Extract is MustExtract that returns an error. It reads lines and parses
+// nothing, because it runs for each rule whenever a program starts that holds
+// them, and go vet starts one for each package.
 func Extract(source, name string) (string, error) {
-	f, err := parser.ParseFile(token.NewFileSet(), "doc.go", source, parser.ParseComments|parser.PackageClauseOnly)
-	if err != nil {
-		return "", fmt.Errorf("documentation of rule %s: %w", name, err)
-	}
-	_, section, ok := strings.Cut(f.Doc.Text(), "\n# Analyzer "+name+"\n")
+	_, section, ok := strings.Cut(source, "\n// # Analyzer "+name+"\n")
 	if !ok {
 		return "", fmt.Errorf("documentation of rule %s: no heading %q", name, "# Analyzer "+name)
 	}
-	text, ok := strings.CutPrefix(strings.TrimSpace(section), name+": ")
+	var b strings.Builder
+	for line := range strings.Lines(section) {
+		text, comment := strings.CutPrefix(line, "//")
+		if !comment {
+			break
+		}
+		b.WriteString(strings.TrimPrefix(text, " "))
+	}
+	text, ok := strings.CutPrefix(strings.TrimSpace(b.String()), name+": ")
 	if !ok {
 		return "", fmt.Errorf("documentation of rule %s: the heading is not followed by %q", name, name+": summary")
 	}

@@ -83,6 +83,7 @@ type builder struct {
 	aliases      map[*types.Var]Var          // local variables that name what another one holds
 	spelt        map[*types.Var]bool         // local variables that hold what the code itself states
 	guardedNames map[string]bool             // see guardedTypes
+	uses         map[*types.Var]int          // see timesUsed
 	bodies       map[types.Object][]ast.Expr // the readers in requests that variables hold
 
 	callee *types.Func // the function whose arguments are being walked

@@ -15,12 +15,12 @@ func (b *builder) swaps(c site) []Swap {
 	if !ok || b.test || b.fn.sig == nil && b.fn.outer == nil {
 		return nil
 	}
-	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if !ok || b.u.Info.Selections[sel] == nil || !b.replaceable(sel.X) {
-		return nil
-	}
 	guarded := b.guardedTypes()
 	if len(guarded) == 0 {
+		return nil
+	}
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok || b.u.Info.Selections[sel] == nil || !b.replaceable(sel.X) {
 		return nil
 	}
 	at := b.pos(sel.X)
@@ -123,18 +123,23 @@ func (b *builder) replaceable(e ast.Expr) bool {
 		if !ok {
 			return false
 		}
-		if !b.initialised[v] {
-			return true // a parameter, a receiver, a package variable
-		}
-		uses := 0
-		for _, obj := range b.u.Info.Uses {
-			if obj == v {
-				uses++
-			}
-		}
-		return uses > 1
+		// Parameters, receivers and package variables may stay unused.
+		return !b.initialised[v] || b.timesUsed()[v] > 1
 	}
 	return false
+}
+
+// timesUsed counts the uses of the variables of the package.
+func (b *builder) timesUsed() map[*types.Var]int {
+	if b.uses == nil {
+		b.uses = make(map[*types.Var]int)
+		for _, obj := range b.u.Info.Uses {
+			if v, ok := obj.(*types.Var); ok {
+				b.uses[v]++
+			}
+		}
+	}
+	return b.uses
 }
 
 func (b *builder) replaceableRoot(e ast.Expr) bool {
