@@ -43,6 +43,7 @@ type Model struct {
 	Fset     *token.FileSet
 	Packages []*model.Package // with at least one guard, but for tests; sorted by folder
 	Kin      []*model.Package // sketches of what else in the module guards the same dependencies
+	Folders  []string         // of all packages that match, sorted
 }
 
 // Result is what a generation would write.
@@ -130,6 +131,9 @@ func Load(opts Options) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{Fset: g.loaded.Fset}
+	for _, f := range g.loaded.Folders {
+		m.Folders = append(m.Folders, f.Path)
+	}
 	for _, u := range g.loaded.Units {
 		pkg := g.model(u)
 		g.check(u, pkg)

@@ -239,7 +239,11 @@ func (c *command) differences(changes []*emit.Change) int {
 	if len(changes) == 0 {
 		return Done
 	}
-	c.sayf("resilgen: %d of the generated files differ; run resilgen again", len(changes))
+	again := "resilgen"
+	if s := subcommand(c.Args[0]); s != nil {
+		again += " " + s.name
+	}
+	c.sayf("resilgen: %d of the generated files differ; run %s again", len(changes), again)
 	return Invalid
 }
 

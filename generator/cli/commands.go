@@ -1,8 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/resilgo/resil/generator"
@@ -42,7 +47,7 @@ func subcommands() []sub {
 		},
 		{
 			"tests", "[-check] [-n] [-coverage] [packages]", "a Go test file per package that proves each guard",
-			"  -check  write nothing; print a diff and every missing or stale file\n  -n      write nothing; print what would be written\n  -coverage\n          also say how much of what is declared the tests exercise; exit 1 unless\n          it is all of it\n", (*command).tests,
+			"  -check  write nothing; print a diff and every missing, stale or\n          orphaned file\n  -n      write nothing; print what would be written\n  -coverage\n          also say how much of what is declared the tests exercise; exit 1 unless\n          it is all of it\n", (*command).tests,
 		},
 		{"suggest", "[packages]", "interfaces and directives to paste for calls that no guard covers", "", (*command).suggest},
 		{"help", "[VERB]", "what a directive means; without a verb, which there are", "", (*command).help},
@@ -164,6 +169,9 @@ func (c *command) tests(args []string) (int, error) {
 	if code, done := c.parse(flags, args); done {
 		return code, nil
 	}
+	if i := slices.IndexFunc(flags.Args(), func(arg string) bool { return strings.HasSuffix(arg, ".go") }); i >= 0 {
+		return Trouble, fmt.Errorf("tests are written for whole packages; name the folder of %s", flags.Arg(i))
+	}
 	m, err := generator.Load(c.options(flags.Args()))
 	if err != nil || !c.valid(m.Findings) {
 		return Invalid, err
@@ -173,22 +181,15 @@ func (c *command) tests(args []string) (int, error) {
 	if err != nil {
 		return Trouble, err
 	}
-	var changes []*emit.Change
-	for _, f := range files {
-		if f.Content == nil {
-			continue // none of its guards can be tested
-		}
-		change, err := emit.Compare(f.Path, f.Content)
-		var refusal *emit.Refusal
-		switch {
-		case errors.As(err, &refusal):
-			c.sayf("%s: %s", c.rel(refusal.Path), refusal.Reason)
-			return Invalid, nil
-		case err != nil:
-			return Trouble, err
-		case change != nil:
-			changes = append(changes, change)
-		}
+	changes, refused, err := testChanges(m.Folders, files)
+	if err != nil {
+		return Trouble, err
+	}
+	for _, r := range refused {
+		c.sayf("%s: %s", c.rel(r.Path), r.Reason)
+	}
+	if len(refused) > 0 {
+		return Invalid, nil
 	}
 	code, err := c.emit(changes, func() error { return emit.Apply(changes, c.ctx.Err) })
 	if !*coverage || err != nil || code == Trouble {
@@ -202,6 +203,40 @@ func (c *command) tests(args []string) (int, error) {
 		}
 	}
 	return code, nil
+}
+
+// testChanges compares written tests with what the folders hold, the tests of
+// guards that are gone included.
+func testChanges(folders []string, files []report.TestFile) (changes []*emit.Change, refused []*emit.Refusal, err error) {
+	wanted := map[string]bool{}
+	for _, f := range files {
+		if f.Content == nil {
+			continue // none of its guards can be tested
+		}
+		wanted[f.Path] = true
+		change, err := emit.Compare(f.Path, f.Content)
+		var refusal *emit.Refusal
+		switch {
+		case errors.As(err, &refusal):
+			refused = append(refused, refusal)
+		case err != nil:
+			return nil, nil, err
+		case change != nil:
+			changes = append(changes, change)
+		}
+	}
+	for _, dir := range folders {
+		path := filepath.Join(dir, report.TestsFile)
+		content, err := os.ReadFile(path)
+		switch {
+		case wanted[path] || errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, nil, err
+		case bytes.HasPrefix(content, []byte(report.TestsHeader)):
+			changes = append(changes, emit.Orphan(path, content))
+		}
+	}
+	return changes, refused, nil
 }
 
 func (c *command) help(args []string) (int, error) {
