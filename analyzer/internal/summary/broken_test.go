@@ -20,7 +20,7 @@ func TestBrokenSources(t *testing.T) {
 		for i, f := range whole.Files {
 			lines := bytes.SplitAfter(f.Data, []byte("\n"))
 			for j := 4; j < len(lines); j += 5 {
-				broken := &txtar.Archive{Files: slices.Clone(whole.Files)}
+				broken := &txtar.Archive{Comment: whole.Comment, Files: slices.Clone(whole.Files)}
 				broken.Files[i].Data = bytes.Join(slices.Delete(slices.Clone(lines), j, j+1), nil)
 				func() {
 					defer func() {
