@@ -39,12 +39,14 @@ func (s *sentinel) Unwrap() error { return s.parent }
 // Error is what a guarded call returns when the dependency failed or a policy
 // rejected the call, and no fallback stood in. errors.Is and errors.As reach
 // both the policy's sentinel (if a policy decided) and the last real cause.
-// An Error is immutable: rejections share one value.
+// An Error is safe for concurrent use and does not change, but for what it says
+// of the time to try again: rejections share one value, see [Explanation].
 type Error struct {
 	ex       Explanation
 	sentinel error // nil when the client's own error decided
 	cause    error // the last real error, nil when there was none
 	tree     [2]error
+	shared   *Method // whose rejections share the error; nil = no others do
 }
 
 // Error returns dependency, method, what decided and the cause, in one line.
@@ -97,10 +99,35 @@ func (e *Error) Timeout() bool { return errors.Is(e, context.DeadlineExceeded) }
 // RetryAfter returns how long the caller should wait before it tries again, 0
 // when nothing is known.
 func (e *Error) RetryAfter() time.Duration {
-	if e.ex.RetryAt.IsZero() {
+	at := e.retryAt()
+	if at.IsZero() {
 		return 0
 	}
-	return max(0, time.Until(e.ex.RetryAt))
+	return max(0, time.Until(at))
+}
+
+// retryAt returns when it makes sense to try again. A shared error does not
+// know when the call was refused that asks: while it is still what callers get,
+// a time that has passed is told anew.
+func (e *Error) retryAt() time.Time {
+	at := e.ex.RetryAt
+	if e.shared == nil || !e.shared.rejects(e) {
+		return at
+	}
+	if now := time.Now(); at.Before(now) {
+		if e.ex.Outcome == OutcomeShed {
+			return e.shared.sys.recoveryAt()
+		}
+		return now
+	}
+	return at
+}
+
+// explanation returns what happened to the call that returned e.
+func (e *Error) explanation() Explanation {
+	ex := e.ex
+	ex.RetryAt = e.retryAt()
+	return ex
 }
 
 // Explain returns what happened to the call that returned err. It reports
@@ -110,7 +137,7 @@ func Explain(err error) (Explanation, bool) {
 	if !errors.As(err, &e) {
 		return Explanation{}, false
 	}
-	ex := e.ex
+	ex := e.explanation()
 	ex.Cause = e.cause
 	return ex, true
 }

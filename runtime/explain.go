@@ -48,9 +48,15 @@ func (s *call) rejected() *Error {
 		return r.err
 	}
 	e := newError(s.explain(), s.arm.reject, nil)
-	e.ex.Elapsed = 0
+	e.ex.Elapsed, e.shared = 0, m
 	at.Store(&rejection{key: key, err: e})
 	return e
+}
+
+// rejects reports whether e is what callers of m are refused with now.
+func (m *Method) rejects(e *Error) bool {
+	r := m.rejections[e.ex.Outcome-OutcomeOpen].Load()
+	return r != nil && r.err == e && r.key == m.rejectionKey(e.ex.Outcome)
 }
 
 // rejectionKey says for how long a rejection holds: while the level is the same
@@ -126,7 +132,8 @@ func (s *call) tell(strategy Strategy, age time.Duration, cause error) {
 // strategy, for a caller who asked for one.
 func (e *Error) tell(ctx context.Context, strategy Strategy) {
 	if recording.Load() {
-		tell(ctx, &e.ex, strategy, 0, e)
+		ex := e.explanation()
+		tell(ctx, &ex, strategy, 0, e)
 	}
 }
 

@@ -62,7 +62,7 @@ type Explanation struct {
 	Attempts   int           // attempts that reached the client
 	Waited     time.Duration // between attempts
 	Elapsed    time.Duration // of the whole call; 0 when a policy rejected it at once
-	RetryAt    time.Time     // when it makes sense to try again; zero when not known
+	RetryAt    time.Time     // when it makes sense to try again, by what is known when [Explain] is called; zero when nothing is
 	Strategy   Strategy      // the fallback that answered; 0 = none
 	Age        time.Duration // StrategyStale: how old the answer is
 	Cause      error         // the last real error; nil when there was none

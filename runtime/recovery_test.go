@@ -94,5 +94,19 @@ func TestShedCallsSayWhenToTryAgain(t *testing.T) {
 		if left := time.Until(ex.RetryAt); !errors.Is(err, resil.ErrShed) || left < 27*time.Second || left > 33*time.Second {
 			t.Errorf("%v: try again in %s; want when the breaker lets a probe in, 30s ± 10 %%", err, left)
 		}
+		// Refusals share one error, which must not name a time that has passed.
+		for range 10 {
+			time.Sleep(25 * time.Second)
+			_, _ = resil.Do(t.Context(), read, down)
+			ctx, out := resil.WithOutcome(t.Context())
+			_, err := resil.Do(ctx, write, down)
+			ex, _ := resil.Explain(err)
+			if left := time.Until(ex.RetryAt); !errors.Is(err, resil.ErrShed) || !ex.RetryAt.IsZero() && left < 0 {
+				t.Errorf("%v: try again in %s, want no time that has passed", err, left)
+			}
+			if told := out.Calls()[0]; !told.RetryAt.Equal(ex.RetryAt) {
+				t.Errorf("the record says %s, the error %s", told.RetryAt, ex.RetryAt)
+			}
+		}
 	})
 }
