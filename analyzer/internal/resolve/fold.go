@@ -48,7 +48,8 @@ func (p *program) judgeFolds() bool {
 			continue
 		}
 		for i, f := range k.Folds {
-			guard, methods, made := "", make(map[string]string), k.vars[f.Made]
+			methods, made := make(map[string]string), k.vars[f.Made]
+			guard := cmp.Or(p.guardOfObjects(made), p.guardOfLiteral(made, k.vars[f.Past]))
 			if f.Op >= 0 {
 				for _, t := range p.nodes[k.first+int(f.Func)].ops[f.Op].targets {
 					guard = cmp.Or(p.guardOfFunc(t), guard)
@@ -61,6 +62,27 @@ func (p *program) judgeFolds() bool {
 		}
 	}
 	return p.folding() > before
+}
+
+// guardOfLiteral returns the guard inside which a function literal runs what had
+// another name before.
+func (p *program) guardOfLiteral(made, past int32) string {
+	if past == 0 {
+		return ""
+	}
+	for _, val := range p.bound[made] {
+		if n := p.values[val].node; n != nil {
+			return p.guardOfUses(n, []int32{past})
+		}
+	}
+	for _, src := range p.preds[made] {
+		for _, val := range p.bound[src] {
+			if n := p.values[val].node; n != nil && n.outer != nil {
+				return p.guardOfUses(n, []int32{past})
+			}
+		}
+	}
+	return ""
 }
 
 func (p *program) folding() int {
@@ -192,6 +214,21 @@ func (p *program) folded(o *op, t *node) string {
 		}
 	}
 	return ""
+}
+
+// foldedAll returns the guard inside which an op runs all that it may run but
+// some, because wrappers were put around it.
+func (p *program) foldedAll(o *op, but []*node) string {
+	guard := ""
+	for _, t := range o.targets {
+		if slices.Contains(but, t) {
+			continue
+		}
+		if guard = p.folded(o, t); guard == "" {
+			return ""
+		}
+	}
+	return guard
 }
 
 // guardedMethods adds the methods of the wrappers in a variable that call the

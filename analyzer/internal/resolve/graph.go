@@ -25,6 +25,7 @@ type edge struct {
 	guard    string
 	timed    bool // the guard bounds it in time
 	op       *op
+	through  *node // the function of the module that is handed to and runs it; nil if from does so itself
 }
 
 // param is a parameter of a function.
@@ -45,13 +46,12 @@ func (p *program) graph() {
 	}
 	p.fallBack()
 	p.solved = true
-	owners := p.owners()
-	p.params = owners
+	p.params = p.owners()
 	p.modes = make(map[param]modes)
 	for range 12 { // deeper nests of helpers than this are judged as they come
 		p.inside.forget()
-		p.connect(owners)
-		learnt := p.learn(owners)
+		p.connect()
+		learnt := p.learn()
 		p.inside.forget()
 		if !p.judgeFolds() && !learnt {
 			break
@@ -67,12 +67,12 @@ func (p *program) graph() {
 	}
 }
 
-// owners maps variables that are parameters, and nothing else, to them.
+// owners maps the variables that are parameters to them.
 func (p *program) owners() map[int32]param {
 	owners := make(map[int32]param)
 	for _, n := range p.nodes {
 		for i, v := range n.Params {
-			if g := n.pkg.vars[v]; g != 0 && !p.assigned[g] {
+			if g := n.pkg.vars[v]; g != 0 {
 				owners[g] = param{n, i}
 			}
 		}
@@ -87,10 +87,6 @@ func (p *program) modeOf(o *op) (m modes, guard string, timed bool) {
 		return guarded, o.Row.Dependency, o.Row.Timed
 	case o.Kind == summary.Extern && catalog.Effect(o.Row.Effect) == catalog.Policies:
 		if g := p.policies(o); g != "" {
-			return guarded, g, false
-		}
-	case o.Kind == summary.Dynamic:
-		if g := p.guardOfMade(o.v(o.Recv)); g != "" {
 			return guarded, g, false
 		}
 	}
@@ -139,10 +135,11 @@ func (n *node) typeName() string {
 }
 
 // connect makes all edges with what is known about parameters.
-func (p *program) connect(owners map[int32]param) {
-	rel := p.relations()
+func (p *program) connect() {
+	rel := make(relations)
 	for _, n := range p.nodes {
-		n.edges = n.edges[:0]
+		n.known = n.edges
+		n.edges, n.spare = n.spare[:0], n.known
 	}
 	for _, n := range p.nodes {
 		if n.file.Test {
@@ -155,7 +152,7 @@ func (p *program) connect(owners map[int32]param) {
 				if g := p.guardBehind(o); g != "" {
 					m, guard = guarded, g
 				}
-				p.connectArgs(owners, rel, o, func(i int) modes {
+				p.connectArgs(rel, o, nil, func(i int) modes {
 					if o.outside(i) {
 						return 0
 					}
@@ -163,7 +160,7 @@ func (p *program) connect(owners map[int32]param) {
 				}, m, guard, timed)
 				if o.Row.Outside != 0 {
 					m, guard := o.around()
-					p.connectArgs(owners, rel, o, func(i int) modes {
+					p.connectArgs(rel, o, nil, func(i int) modes {
 						if o.outside(i) {
 							return plain
 						}
@@ -172,19 +169,25 @@ func (p *program) connect(owners map[int32]param) {
 				}
 			}
 			// A parameter that this function runs is judged at its callers.
-			direct := true
-			if v := o.v(o.Recv); o.Kind == summary.Dynamic && v != 0 {
-				direct = !deferred(owners, rel, n, v)
+			var own *origin
+			if o.Kind == summary.Dynamic {
+				own = p.deferred(rel, n, o.v(o.Recv))
 			}
+			made := p.guardOfMade(o)
 			for _, t := range o.targets {
-				if direct {
+				within := p.within(o, t)
+				if own == nil || within || slices.Contains(own.funcs, t) {
 					m, guard := m, guard
-					if g := p.folded(o, t); g != "" && m == plain {
+					switch g := p.folded(o, t); {
+					case m == loose:
+					case within && made != "":
+						m, guard = guarded, made
+					case g != "" && m == plain:
 						m, guard = guarded, g
 					}
 					n.edges = append(n.edges, edge{from: n, to: t, mode: m, guard: guard, timed: timed, op: o})
 				}
-				p.connectArgs(owners, rel, o, func(i int) modes { return p.modes[param{t, i}] }, m, guard, timed)
+				p.connectArgs(rel, o, t, func(i int) modes { return p.modes[param{t, i}] }, m, guard, timed)
 			}
 		}
 	}
@@ -213,14 +216,21 @@ func (p *program) guardBehind(o *op) string {
 	return ""
 }
 
-// connectArgs makes the edges to functions that an op passes on.
-func (p *program) connectArgs(owners map[int32]param, rel map[*node]modes, o *op, run func(i int) modes, m modes, guard string, timed bool) {
+// connectArgs makes the edges to functions that an op passes on, to a function
+// of the module or, if that is nil, to foreign code.
+func (p *program) connectArgs(rel relations, o *op, through *node, run func(i int) modes, m modes, guard string, timed bool) {
 	for i, a := range o.Args {
 		v := o.v(a)
-		if v == 0 || run(i) == 0 || deferred(owners, rel, o.node, v) {
+		if v == 0 || run(i) == 0 {
 			continue
 		}
-		for _, t := range p.functions(v) {
+		var passed []*node
+		if own := p.deferred(rel, o.node, v); own != nil {
+			passed = own.funcs
+		} else {
+			passed = p.functions(v)
+		}
+		for _, t := range passed {
 			for _, how := range compose(m, run(i)) {
 				g := guard
 				if how == guarded && g == "" {
@@ -230,7 +240,7 @@ func (p *program) connectArgs(owners map[int32]param, rel map[*node]modes, o *op
 				if o.Home != 0 { // somebody further out waits for it
 					from = p.nodes[from.first+int(o.Home)-1]
 				}
-				from.edges = append(from.edges, edge{from: from, to: t, mode: how, guard: g, timed: timed, op: o})
+				from.edges = append(from.edges, edge{from: from, to: t, mode: how, guard: g, timed: timed, op: o, through: through})
 			}
 		}
 	}
@@ -258,11 +268,67 @@ func (p *program) functions(v int32) []*node {
 	return out
 }
 
-// deferred reports whether variable v, used in n, is a parameter of a function
-// around n that n is a running part of.
-func deferred(owners map[int32]param, rel map[*node]modes, n *node, v int32) bool {
-	own, ok := owners[v]
-	return ok && inside(n, own.fn) && (n == own.fn || rel[n] != 0)
+// origin is where the functions in a local variable come from, if that is
+// nothing but parameters and what the function itself states.
+type origin struct {
+	params []param
+	funcs  []*node
+}
+
+// maxOrigin is how many variables are looked at to find an origin.
+const maxOrigin = 64
+
+// originOf returns the origin of a variable, nil if there is more to it.
+func (p *program) originOf(v int32) *origin {
+	if o, ok := p.origins[v]; ok {
+		return o
+	}
+	o := p.findOrigin(v)
+	p.origins[v] = o
+	return o
+}
+
+func (p *program) findOrigin(v int32) *origin {
+	o := new(origin)
+	seen := []int32{v}
+	for i := 0; i < len(seen); i++ { // grows
+		v := seen[i]
+		own, isParam := p.params[v]
+		if p.shared[v] || len(seen) > maxOrigin || !isParam && len(p.preds[v]) == 0 && len(p.bound[v]) == 0 && len(p.pts[v]) > 0 {
+			return nil
+		}
+		if isParam {
+			o.params = append(o.params, own)
+		}
+		for _, val := range p.bound[v] {
+			switch x := &p.values[val]; {
+			case x.Kind == summary.ObjectValue:
+				return nil
+			case x.node != nil && !slices.Contains(o.funcs, x.node):
+				o.funcs = append(o.funcs, x.node)
+			}
+		}
+		for _, src := range p.preds[v] {
+			if !slices.Contains(seen, src) {
+				seen = append(seen, src)
+			}
+		}
+	}
+	return o
+}
+
+// deferred returns the origin of variable v, used in n, if its functions are
+// judged where they are passed as parameters of functions around n that n is a
+// running part of; nil if they are not.
+func (p *program) deferred(rel relations, n *node, v int32) *origin {
+	if v == 0 || len(p.pts[v]) == 0 {
+		return nil
+	}
+	o := p.originOf(v)
+	if o == nil || len(o.params) == 0 || slices.ContainsFunc(o.params, func(own param) bool { return rel.of(own.fn, n) == 0 }) {
+		return nil
+	}
+	return o
 }
 
 func inside(n, outer *node) bool {
@@ -295,61 +361,70 @@ func compose(outer, inner modes) []modes {
 	return out
 }
 
-// relations says of every literal how it runs, seen from the declared function
-// around it; 0 if it does not run before that function returns, as far as known.
-func (p *program) relations() map[*node]modes {
-	rel := make(map[*node]modes)
-	for _, top := range p.nodes {
-		if top.outer != nil {
+// relations says of functions how the literals in them run, seen from there; 0
+// if they do not run before the function returns, as far as known.
+type relations map[*node]map[*node]modes
+
+// of returns how n runs, seen from a function around it or from itself.
+func (r relations) of(outer, n *node) modes {
+	if n == outer {
+		return plain
+	}
+	if !inside(n, outer) {
+		return 0
+	}
+	rel, ok := r[outer]
+	if !ok {
+		rel = make(map[*node]modes)
+		relate(outer, plain, outer, rel)
+		r[outer] = rel
+	}
+	return rel[n]
+}
+
+// relate notes how what n runs is run, seen from a function around it, if n
+// itself is run in a mode.
+func relate(n *node, m modes, outer *node, rel map[*node]modes) {
+	for i := range n.known {
+		e := &n.known[i]
+		if e.to == outer || !inside(e.to, outer) {
 			continue
 		}
-		type item struct {
-			n *node
-			m modes
+		how := m
+		if e.mode != plain {
+			how = e.mode
 		}
-		work := []item{{top, plain}}
-		for len(work) > 0 {
-			it := work[len(work)-1]
-			work = work[:len(work)-1]
-			for _, e := range it.n.edges {
-				if e.to.top != top || e.to == top {
-					continue
-				}
-				for _, m := range compose(it.m, e.mode) {
-					if e.mode == plain {
-						m = it.m
-					}
-					if rel[e.to]&m == 0 {
-						rel[e.to] |= m
-						work = append(work, item{e.to, m})
-					}
-				}
-			}
+		if rel[e.to]&how == 0 {
+			rel[e.to] |= how
+			relate(e.to, how, outer, rel)
 		}
-		rel[top] = plain
 	}
-	return rel
 }
 
 // learn works out how functions run their parameters and reports whether that
 // is news.
-func (p *program) learn(owners map[int32]param) bool {
-	rel := p.relations()
+func (p *program) learn() bool {
+	rel := make(relations)
+	for _, n := range p.nodes {
+		n.known = n.edges
+	}
 	next := make(map[param]modes)
 	guards := make(map[param]string)
-	note := func(n *node, own param, m modes, guard string, run modes) {
-		within := rel[n]
-		for _, bit := range []modes{plain, guarded, loose} {
-			if within&bit == 0 {
-				continue
-			}
-			for _, how := range compose(m, run) {
-				if how == plain {
-					how = bit
+	note := func(n *node, from *origin, m modes, guard string, run modes) {
+		for _, own := range from.params {
+			within := rel.of(own.fn, n)
+			for _, bit := range []modes{plain, guarded, loose} {
+				if within&bit == 0 {
+					continue
 				}
-				next[own] |= how
-				if how == guarded && guards[own] == "" {
-					guards[own] = guard
+				for _, how := range compose(m, run) {
+					if how == plain {
+						how = bit
+					}
+					next[own] |= how
+					if how == guarded && guards[own] == "" {
+						guards[own] = guard
+					}
 				}
 			}
 		}
@@ -363,12 +438,18 @@ func (p *program) learn(owners map[int32]param) bool {
 			if guard == "" {
 				guard = p.guardAround(n)
 			}
-			if v := o.v(o.Recv); o.Kind == summary.Dynamic && v != 0 && deferred(owners, rel, n, v) {
-				note(n, owners[v], m, guard, plain)
+			if o.Kind == summary.Dynamic {
+				if own := p.deferred(rel, n, o.v(o.Recv)); own != nil {
+					mode, g := m, guard
+					if fold := p.foldedAll(o, own.funcs); fold != "" && m == plain {
+						mode, g = guarded, fold
+					}
+					note(n, own, mode, g, plain)
+				}
 			}
 			for i, a := range o.Args {
-				v := o.v(a)
-				if v == 0 || !deferred(owners, rel, n, v) {
+				own := p.deferred(rel, n, o.v(a))
+				if own == nil {
 					continue
 				}
 				if o.runsArgs() {
@@ -379,14 +460,14 @@ func (p *program) learn(owners map[int32]param) bool {
 					if behind := p.guardBehind(o); behind != "" {
 						mode, g = guarded, behind
 					}
-					note(n, owners[v], mode, g, plain)
+					note(n, own, mode, g, plain)
 				}
 				for _, t := range o.targets {
 					g := guard
 					if g == "" {
 						g = p.paramGuard[param{t, i}]
 					}
-					note(n, owners[v], m, g, p.modes[param{t, i}])
+					note(n, own, m, g, p.modes[param{t, i}])
 				}
 			}
 		}

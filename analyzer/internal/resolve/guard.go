@@ -51,17 +51,41 @@ func (p *program) isMarker(x *value) bool {
 	return t == nil || t.Foreign
 }
 
-// guardOfMade returns the guard in a function that a foreign one made.
-func (p *program) guardOfMade(v int32) string {
+// guardOfMade returns the guard in all the functions made by foreign ones that an
+// op may call.
+func (p *program) guardOfMade(o *op) string {
+	if o.Kind != summary.Dynamic {
+		return ""
+	}
+	return p.guardOfObjects(o.v(o.Recv))
+}
+
+// guardOfObjects returns the guard in all the foreign things that v may hold.
+func (p *program) guardOfObjects(v int32) string {
+	guard := ""
 	for _, val := range p.sorted(v) {
 		if p.values[val].Kind != summary.ObjectValue {
 			continue
 		}
-		if g := p.guardOf(val); g != "" {
-			return g
+		if guard = p.guardOf(val); guard == "" {
+			return ""
 		}
 	}
-	return ""
+	return guard
+}
+
+// within reports whether an op calls t only inside a function that a foreign one
+// made of it.
+func (p *program) within(o *op, t *node) bool {
+	if o.Kind != summary.Dynamic {
+		return false
+	}
+	for val := range p.pts[o.v(o.Recv)] {
+		if p.values[val].node == t {
+			return false
+		}
+	}
+	return true
 }
 
 // isFuncType reports whether x stands for a named function type of the module.
@@ -310,6 +334,11 @@ func (p *program) guardOfFunc(n *node) string {
 	if len(mine) == 0 {
 		return ""
 	}
+	return p.guardOfUses(n, mine)
+}
+
+// guardOfUses returns the guard inside which a function runs what variables hold.
+func (p *program) guardOfUses(n *node, mine []int32) string {
 	guard := ""
 	var first, exempt int32 // offsets: of the first use inside a guard, of the last one outside
 	// Roots: the function, and the literals that nothing in it runs.

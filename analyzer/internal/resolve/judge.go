@@ -376,6 +376,9 @@ func along(trail []*edge, n *node) string {
 	var names []string
 	for _, e := range trail {
 		names = append(names, e.from.title())
+		if e.through != nil {
+			names = append(names, e.through.title())
+		}
 	}
 	if names = slices.Compact(append(names, n.title())); len(names) > 1 {
 		return "on the path " + spell(names)
@@ -395,10 +398,14 @@ func spell(names []string) string {
 func (p *program) placesAlong(trail []*edge) []finding.Related {
 	var out []finding.Related
 	for _, e := range trail {
-		if e.from == e.to.outer && e.from.Name == e.to.Name {
+		if e.from == e.to.outer && e.from.Name == e.to.Name && e.through == nil {
 			continue
 		}
-		out = append(out, finding.Related{Pos: p.position(e.from, e.op.Pos), Message: e.from.title() + " runs " + e.to.title()})
+		message := e.from.title() + " runs " + e.to.title()
+		if e.through != nil {
+			message = e.from.title() + " has " + e.to.title() + " run by " + e.through.title()
+		}
+		out = append(out, finding.Related{Pos: p.position(e.from, e.op.Pos), Message: message})
 	}
 	return out
 }

@@ -25,7 +25,7 @@ type program struct {
 
 	nodes      []*node
 	modes      map[param]modes  // how functions run their parameters
-	params     map[int32]param  // variables that are parameters and nothing else
+	params     map[int32]param  // variables that are parameters
 	paramGuard map[param]string // the guard that does
 	byID       map[string]*node
 	types      map[string]*typeInfo
@@ -46,7 +46,10 @@ type program struct {
 	stores    map[int32][]stored // by base variable: what is stored in its objects
 	stored    map[int32][]int32  // objects: further parts
 	fields    map[int32][]string // objects: fields stored
-	assigned  map[int32]bool     // variables that a flow inside a function sets
+	preds     [][]int32          // by variable: what flows into it inside a function
+	bound     [][]int32          // by variable: the values that it is given inside a function
+	shared    []bool             // by variable: it is known outside of its function
+	origins   map[int32]*origin  // memo of originOf
 	mentioned map[*node]bool     // functions used as values
 	inside    *memo              // guards inside values, as far as the graph goes
 	folds     []fold             // that guard
@@ -79,6 +82,8 @@ type node struct {
 
 	in    int // edges from other functions
 	edges []edge
+	known []edge // those found before, while edges is being made
+	spare []edge // room for them
 	state state
 	via   *edge  // how it was first exposed, nil for a root
 	guard string // how it was first reached if never exposed
@@ -141,7 +146,8 @@ func link(in Input) *program {
 		ifaces: make(map[string]*summary.Iface), implements: make(map[string][]*typeInfo),
 		decorators: make(map[string]*summary.Guard),
 		keys:       make(map[string]int32), stored: make(map[int32][]int32), stores: make(map[int32][]stored), begins: make(map[int32][]int32), fields: make(map[int32][]string), mentioned: make(map[*node]bool),
-		assigned: make(map[int32]bool), inside: newMemo(), ordered: make(map[int32][]int32),
+		origins: make(map[int32]*origin), inside: newMemo(), ordered: make(map[int32][]int32),
+		shared: []bool{false},
 	}
 	known := make(map[string]bool)
 	for _, s := range in.Packages {
@@ -168,6 +174,7 @@ func link(in Input) *program {
 	}
 	size := p.n + 1
 	p.pts, p.succ, p.subs = make([]set, size), make([][]int32, size), make([][]sub, size)
+	p.preds, p.bound = make([][]int32, size), make([][]int32, size)
 	for _, k := range p.pkgs {
 		p.load(k)
 	}
@@ -193,6 +200,7 @@ func (p *program) number(k *pkg) {
 		}
 		p.n++
 		k.vars[i+1] = p.n
+		p.shared = append(p.shared, name != "")
 	}
 	for _, v := range k.Rigid {
 		p.rigid[k.vars[v]] = true
@@ -238,7 +246,7 @@ func (p *program) number(k *pkg) {
 func (p *program) load(k *pkg) {
 	for _, f := range k.Flows {
 		dst, src := k.vars[f.Dst], k.vars[f.Src]
-		p.assigned[dst] = true
+		p.preds[dst] = append(p.preds[dst], src)
 		p.succ[src] = append(p.succ[src], dst)
 	}
 	for _, s := range k.Stores {
@@ -247,8 +255,8 @@ func (p *program) load(k *pkg) {
 	}
 	for _, b := range k.Values {
 		v := k.vars[b.Var]
-		p.assigned[v] = true
 		val := p.value(k, b.Value)
+		p.bound[v] = append(p.bound[v], val)
 		p.begins[val] = append(p.begins[val], v)
 		p.add(v, val)
 	}

@@ -22,6 +22,7 @@ func Of(u *finding.Unit, cat *catalog.Catalog, dep func(path string) *Package) *
 		u: u, cat: cat, dep: dep,
 		out:       &Package{Path: u.Path, Module: u.ModulePath, Main: u.Pkg.Name() == "main"},
 		vars:      make(map[types.Object]Var),
+		declared:  make(map[Var]token.Pos),
 		named:     make(map[string]Var),
 		follow:    make(map[types.Type]bool),
 		ids:       make(map[*types.Func]string),
@@ -61,6 +62,7 @@ type builder struct {
 	out *Package
 
 	vars      map[types.Object]Var
+	declared  map[Var]token.Pos // of local variables
 	named     map[string]Var
 	follow    map[types.Type]bool
 	ids       map[*types.Func]string
@@ -106,10 +108,11 @@ type function struct {
 	regions    []region
 	blocks     []token.Pos // ends of the open blocks
 	loops      []loop
-	branches   int  // that are open: whether they are taken is not known
-	decided    int  // those of them that something outside the code decides
-	parted     bool // something may have decided to go on without the rest of the function
-	skipped    bool // ... of the turn of the loop
+	branches   int   // that are open: whether they are taken is not known
+	absentees  []Var // what open branches ask of whether it is nil
+	decided    int   // those of them that something outside the code decides
+	parted     bool  // something may have decided to go on without the rest of the function
+	skipped    bool  // ... of the turn of the loop
 	started    []started
 	awaits     []token.Pos // where the function waits for goroutines
 	fresh      []fresh
@@ -372,12 +375,17 @@ func (b *builder) local(obj types.Object) Var {
 	}
 	v := b.temp()
 	b.vars[obj] = v
+	b.declared[v] = obj.Pos()
 	b.rigid(v, obj.Type())
 	return v
 }
 
 // rigid notes if a variable of type t can hold no function.
 func (b *builder) rigid(v Var, t types.Type) {
+	if catalog.IsContext(t) {
+		b.out.Rigid = append(b.out.Rigid, v)
+		return
+	}
 	if p, ok := t.Underlying().(*types.Pointer); ok {
 		t = p.Elem()
 	}

@@ -234,9 +234,11 @@ func (b *builder) ifStmt(s *ast.IfStmt) {
 			admitted = append(admitted, i)
 		}
 	}
+	absentees := fn.absentees
 	branch := 1
-	if asksNil(s.Cond) {
+	if v := b.asksFor(s.Cond); v != 0 {
 		branch = 0 // a client that is not there needs no guard
+		fn.absentees = append(fn.absentees, v)
 	}
 	fn.branches += branch
 	by := b.decides(s.Cond)
@@ -254,6 +256,7 @@ func (b *builder) ifStmt(s *ast.IfStmt) {
 		b.statement(s.Else)
 	}
 	fn.branches -= branch
+	fn.absentees = absentees
 	end()
 	b.parts(by, s.Body, s.Else)
 	// Who was refused, and does not leave, goes on below.
@@ -273,6 +276,15 @@ func asksNil(cond ast.Expr) bool {
 	}
 	y, ok := ast.Unparen(e.Y).(*ast.Ident)
 	return ok && y.Name == "nil"
+}
+
+// asksFor returns the variable of which a condition asks whether it is nil; 0 if
+// it asks something else.
+func (b *builder) asksFor(cond ast.Expr) Var {
+	if !asksNil(cond) {
+		return 0
+	}
+	return b.plain(ast.Unparen(cond).(*ast.BinaryExpr).X)
 }
 
 // leaves reports whether a branch does not go on behind its statement.
@@ -505,6 +517,9 @@ func (b *builder) wrapped(dst Var, e ast.Expr) wrap {
 	if !ok || b.fn.branches > 0 && (len(b.fn.loops) == 0 || past != 0) {
 		return wrap{}
 	}
+	if slices.ContainsFunc(b.fn.absentees, func(v Var) bool { return v != dst && v != past }) {
+		return wrap{} // it is something else that may be missing, such as the guard
+	}
 	return wrap{made: b.temp(), past: past}
 }
 
@@ -569,6 +584,14 @@ func (b *builder) madeOf(e ast.Expr, dst Var) (past Var, ok bool) {
 		if e.Op == token.AND {
 			return b.madeOf(e.X, dst)
 		}
+	case *ast.FuncLit: // next := h; h = func() { … next() … }
+		ast.Inspect(e.Body, func(n ast.Node) bool {
+			if call, isCall := n.(*ast.CallExpr); isCall && !ok {
+				id, isName := ast.Unparen(call.Fun).(*ast.Ident)
+				ok = isName && holds(id) && past != 0
+			}
+			return !ok
+		})
 	case *ast.CompositeLit:
 		ok = slices.ContainsFunc(e.Elts, func(x ast.Expr) bool {
 			if kv, ok := x.(*ast.KeyValueExpr); ok {
@@ -594,7 +617,11 @@ func plainPath(e *ast.SelectorExpr) bool {
 // noteFold notes that what goes to dst is made of what dst held; e, the
 // last thing walked, says how.
 func (b *builder) noteFold(dst Var, w wrap, e ast.Expr) {
-	f := Fold{Func: b.fn.index, Op: -1, Var: dst, Made: w.made, Past: w.past, Option: b.fn.outer != nil && len(b.fn.loops) == 0}
+	at, local := b.declared[dst]
+	f := Fold{
+		Func: b.fn.index, Op: -1, Var: dst, Made: w.made, Past: w.past,
+		Option: b.fn.outer != nil && len(b.fn.loops) == 0 && (!local || at < b.fn.start),
+	}
 	if _, ok := ast.Unparen(e).(*ast.CallExpr); ok {
 		f.Op = int32(b.opCount() - 1)
 	}

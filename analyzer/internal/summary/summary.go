@@ -16,7 +16,7 @@ type Package struct {
 	Imports []string
 
 	Vars   []string // by Var-1: the global name, "" for a local variable
-	Rigid  []Var    // local variables of struct types and pointers to them: they hold no function
+	Rigid  []Var    // local variables of contexts, structs and pointers to structs: they hold no function
 	Funcs  []Func   // in source order, literals after the function that holds them
 	Flows  []Flow
 	Values []Binding
@@ -34,6 +34,7 @@ type Package struct {
 //
 //	for _, wrap := range wrappers { client = wrap(client) }
 //	for i, client := range clients { clients[i] = guard(client) }
+//	next := call; call = func() error { return breaker.Run(next) }
 //	s.prices = NewGuardedPrices(sys, s.prices)
 //	return &clients{prices: &guarded{next: c.prices}}
 type Fold struct {
