@@ -483,7 +483,7 @@ type Items interface {
 	{
 		Verb: VerbGuarded, Usage: "guarded REASON", On: onCode,
 		Summary: "Tell resilvet that the calls here are protected another way.",
-		Text:    "On a function, or on or right above the line of the call. REASON is the rest of the line and appears in the coverage report.",
+		Text:    "On a function, or on or right above the line of the call. No rule reports what lies there, except those about directives and generated files. REASON is the rest of the line and appears in the coverage report.",
 		Keys: []KeyDoc{
 			{Word: "REASON", Range: "the rest of the line", Required: true, Text: "What protects it.", Example: "the sidecar breaks the circuit"},
 		},

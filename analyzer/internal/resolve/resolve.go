@@ -45,8 +45,28 @@ func Run(in Input) Result {
 	for _, rule := range rules {
 		r.Findings = append(r.Findings, rule(p, calls)...)
 	}
+	r.Findings = slices.DeleteFunc(r.Findings, p.accepted)
 	slices.SortFunc(r.Findings, finding.Compare)
 	return r
+}
+
+// accepted reports whether //resil:guarded speaks of the place of a finding.
+// The author has been there and given a reason: whatever the rule, saying it
+// again helps nobody.
+func (p *program) accepted(f finding.Finding) bool {
+	i := slices.IndexFunc(p.pkgs, func(k *pkg) bool { return k.Path == f.Package })
+	if i < 0 {
+		return false
+	}
+	files := p.pkgs[i].Files
+	// Only a //line comment gives a place a name that none of the files has.
+	named := func(file summary.File) bool { return file.Name == f.Pos.Filename }
+	renamed := !slices.ContainsFunc(files, named)
+	return slices.ContainsFunc(files, func(file summary.File) bool {
+		return (renamed || named(file)) && slices.ContainsFunc(file.Accepted, func(x summary.Span) bool {
+			return int(x.From) <= f.Pos.Offset && f.Pos.Offset < int(x.To)
+		})
+	})
 }
 
 var rules = []func(*program, []call) []finding.Finding{

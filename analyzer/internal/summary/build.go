@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"cmp"
 	"go/ast"
 	"go/token"
 	"go/types"
@@ -148,22 +149,73 @@ func (b *builder) file(f *ast.File) {
 	file.Helper = !file.Test && forTests(name) && slices.ContainsFunc(f.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` })
 	file.Resil = file.Generated && isResil(f)
 	file.Tagged = isTagged(f)
-	b.out.Files = append(b.out.Files, file)
 	lines := make(map[int]string)
 	for _, d := range directive.Parse(b.u.Fset, f).Directives {
 		switch v := d.Value.(type) {
 		case directive.Guarded:
 			b.directive(d.Target, lines, funcDir{guarded: v.Reason})
+			if d.Target.Kind == directive.OnFunc {
+				file.Accepted = append(file.Accepted, b.span(d.Target.Func, d.Target.Func.End()))
+			}
 		case directive.Outbound:
 			b.directive(d.Target, nil, funcDir{outbound: v.Name})
 		}
 	}
+	file.Accepted = append(file.Accepted, b.statementsAt(f, lines)...)
+	b.out.Files = append(b.out.Files, file)
 	b.guarded = append(b.guarded, lines)
 	b.lined = append(b.lined, slices.ContainsFunc(f.Comments, func(g *ast.CommentGroup) bool {
 		return slices.ContainsFunc(g.List, func(c *ast.Comment) bool {
 			return strings.HasPrefix(c.Text, "//line ") || strings.HasPrefix(c.Text, "/*line ")
 		})
 	}))
+}
+
+func (b *builder) span(n ast.Node, end token.Pos) Span {
+	return Span{int32(b.u.Fset.PositionFor(n.Pos(), false).Offset), int32(b.u.Fset.PositionFor(end, false).Offset)}
+}
+
+// statementsAt returns the spans of the statements that begin on one of the
+// lines, as far as the first block: what that holds has lines of its own. A
+// line on which none begins is a span by itself.
+func (b *builder) statementsAt(f *ast.File, lines map[int]string) (out []Span) {
+	if len(lines) == 0 {
+		return nil
+	}
+	file := b.u.Fset.File(f.FileStart)
+	for line := range lines {
+		if line < 1 || line > file.LineCount() {
+			continue
+		}
+		end := f.FileEnd
+		if line < file.LineCount() {
+			end = file.LineStart(line + 1)
+		}
+		out = append(out, Span{int32(file.Offset(file.LineStart(line))), int32(file.Offset(end))})
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n.(type) {
+		case *ast.BlockStmt, nil:
+			return true
+		case ast.Stmt, *ast.ValueSpec:
+		default:
+			return true
+		}
+		if _, ok := lines[b.u.Fset.PositionFor(n.Pos(), false).Line]; !ok {
+			return true
+		}
+		end := n.End()
+		ast.Inspect(n, func(inner ast.Node) bool {
+			if block, ok := inner.(*ast.BlockStmt); ok {
+				end = min(end, block.Lbrace)
+			}
+			return true
+		})
+		out = append(out, b.span(n, end))
+		return true
+	})
+	slices.SortFunc(out, func(x, y Span) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
+	return out
 }
 
 func (b *builder) directive(t directive.Target, lines map[int]string, d funcDir) {

@@ -60,7 +60,12 @@ type File struct {
 	Generated bool // by any tool
 	Resil     bool // by resilgen
 	Tagged    bool // a build tag decides whether it is there
+
+	Accepted []Span // what //resil:guarded speaks of
 }
+
+// Span is a part of a file: the bytes [From, To).
+type Span struct{ From, To int32 }
 
 // Pos is a place in a file of the package.
 type Pos struct {
