@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -274,6 +275,63 @@ func TestBadStoresDoNoHarm(t *testing.T) {
 			})
 		})
 	}
+}
+
+// asking is a log handler that asks for the state of what logs, as one that
+// feeds a status page may. It fails the test if the question has to wait for the
+// end of the log line.
+type asking struct {
+	slog.Handler
+	t     *testing.T
+	ask   func()
+	asked int
+}
+
+func (*asking) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *asking) Handle(_ context.Context, r slog.Record) error {
+	answered := make(chan struct{})
+	go func() {
+		h.ask()
+		close(answered)
+	}()
+	for range 1_000_000 { // a goroutine that waits for a mutex lets no virtual time pass
+		select {
+		case <-answered:
+			h.asked++
+			return nil
+		default:
+			runtime.Gosched()
+		}
+	}
+	h.t.Errorf("%q is logged under the lock", r.Message)
+	return nil
+}
+
+func TestSharerLogsOutsideItsLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys, err := resil.New(resil.Config{Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s *share.Sharer
+		log := &asking{t: t, ask: func() { s.Status() }}
+		store := &memory{bend: func(context.Context, string, share.View) (share.View, error) { return share.View{}, errDown }}
+		if s, err = share.New(sys, store, share.Config{Logger: slog.New(log)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close(context.Background()) //nolint:errcheck // waits as long as it takes
+		time.Sleep(time.Minute)
+		store.bends(nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if log.asked != 2 {
+			t.Errorf("%d log lines asked, want those of the outage and of its end", log.asked)
+		}
+	})
 }
 
 func TestPartitionsDoNoHarm(t *testing.T) {
