@@ -148,7 +148,7 @@ func secureDir(dir string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%s is a %s; want a folder", dir, kind(info))
 	}
-	return private(dir, info, 0o700)
+	return private(dir, info, "make that 0700, or name a folder in it that is not there yet")
 }
 
 // secureFile checks what was really opened, so that nothing can be swapped
@@ -161,7 +161,7 @@ func secureFile(f *os.File) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is a %s; want a file", f.Name(), kind(info))
 	}
-	return private(f.Name(), info, 0o600)
+	return private(f.Name(), info, "make that 0600")
 }
 
 func kind(info fs.FileInfo) string {

@@ -18,7 +18,7 @@ func openFile(name string, flag int, perm os.FileMode) (*os.File, error) {
 
 // private has no meaning where modes say nothing about other users: the
 // folder's access list, which new files inherit, is the owner's to set.
-func private(string, fs.FileInfo, os.FileMode) error { return nil }
+func private(string, fs.FileInfo, string) error { return nil }
 
 // abandon closes a file, and with it its lock.
 func abandon(f *os.File) error { return f.Close() }

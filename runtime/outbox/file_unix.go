@@ -19,14 +19,13 @@ func openFile(name string, flag int, perm os.FileMode) (*os.File, error) {
 	return f, err
 }
 
-// private refuses what belongs to another user or others can reach. want is
-// the mode to advise.
-func private(name string, info fs.FileInfo, want os.FileMode) error {
+// private refuses what belongs to another user or others can reach.
+func private(name string, info fs.FileInfo, remedy string) error {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s belongs to user %d, not to %d who runs this", name, st.Uid, os.Geteuid())
 	}
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
-		return fmt.Errorf("%s has mode %04o: others can reach it; want %04o", name, perm, want)
+		return fmt.Errorf("%s has mode %04o: others can reach it; %s", name, perm, remedy)
 	}
 	return nil
 }

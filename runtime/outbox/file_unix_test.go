@@ -47,7 +47,7 @@ func TestOpenRefusesWhatIsNotPrivate(t *testing.T) {
 		}, "is a file; want a folder"},
 		{"a folder that others can read", func(t *testing.T, dir, _ string) {
 			must(t, os.Chmod(dir, 0o750))
-		}, "has mode 0750: others can reach it; want 0700"},
+		}, "has mode 0750: others can reach it; make that 0700, or name a folder in it that is not there yet"},
 		{"a file that is a symbolic link", func(t *testing.T, _, file string) {
 			target := filepath.Join(t.TempDir(), "x")
 			must(t, os.WriteFile(target, nil, 0o600), os.Symlink(target, file))
@@ -57,7 +57,7 @@ func TestOpenRefusesWhatIsNotPrivate(t *testing.T) {
 		}, "is a symbolic link; want a file"},
 		{"a file that others can read", func(t *testing.T, _, file string) {
 			must(t, os.WriteFile(file, nil, 0o600), os.Chmod(file, 0o604))
-		}, "has mode 0604: others can reach it; want 0600"},
+		}, "has mode 0604: others can reach it; make that 0600"},
 		{"a file that is a folder", func(t *testing.T, _, file string) {
 			must(t, os.Mkdir(file, 0o700))
 		}, "is a directory"},

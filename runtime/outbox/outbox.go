@@ -120,9 +120,10 @@ type usage struct {
 	bytes   int64
 }
 
-// Open opens the outbox in folder dir, which it makes if there is none (its
-// parent must exist). Only one process can have it open; another gets ErrInUse
-// at once.
+// Open opens the outbox in folder dir, which it makes if there is none; its
+// parent must exist. A folder that others can reach is refused: inside a mounted
+// volume or a test's t.TempDir() name one that is not there yet. Only one process
+// can have it open; another gets ErrInUse at once.
 func Open(dir string, cfg Config) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
