@@ -20,7 +20,7 @@ var drivers = flag.Bool("drivers", false, "run resilvet on public services alone
 
 // TestDriversAgree holds that what go vet and golangci-lint find, in packages
 // that they see one by one, resilvet finds with the whole module in sight. They
-// may find less.
+// may find less where more than one command or public package leads.
 //
 //	go -C benchmarks test ./accuracy -run TestDriversAgree -drivers -v
 func TestDriversAgree(t *testing.T) {
@@ -49,7 +49,7 @@ run: {timeout: 20m, tests: false, relative-path-mode: wd}
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"heimdall", "asynq", "go-workflows", "kine", "podinfo"} {
+	for name, all := range map[string]bool{"heimdall": true, "asynq": true, "go-workflows": false, "kine": false, "podinfo": true} {
 		t.Run(name, func(t *testing.T) {
 			s := Services[slices.IndexFunc(Services, func(s Service) bool { return s.Name == name })]
 			dir := filepath.Join(work, name)
@@ -61,8 +61,8 @@ run: {timeout: 20m, tests: false, relative-path-mode: wd}
 			lint := issues(t, dir, golangci, "run", "--config", config, "--output.json.path", "stdout", "--show-stats=false", "./...")
 			t.Logf("%d findings alone, %d under go vet, %d in golangci-lint", len(alone), len(vet), len(lint))
 			for driver, found := range map[string][]string{"go vet": vet, "golangci-lint": lint} {
-				if len(found) == 0 && len(alone) > 0 {
-					t.Errorf("%s finds nothing", driver)
+				if len(found) < len(alone) && (all || 2*len(found) < len(alone)) {
+					t.Errorf("%s finds %d of %d", driver, len(found), len(alone))
 				}
 				for _, f := range found {
 					if !slices.Contains(alone, f) && !slices.ContainsFunc(alone, func(a string) bool { return lineOf(a) == f }) {

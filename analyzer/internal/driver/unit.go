@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
+	"maps"
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/resilgo/resil/analyzer/internal/engine"
 	"github.com/resilgo/resil/analyzer/internal/finding"
@@ -63,12 +65,13 @@ func (u *Unit) Foreign() bool {
 }
 
 // Skip writes for importers that there is nothing to know.
-func (u *Unit) Skip() error { return u.writeFacts(facts{}) }
+func (u *Unit) Skip() error { return u.writeFacts(nil) }
 
-// facts are what a unit tells its importers. Nothing is written for nothing, so
-// that most files are empty.
-type facts struct {
-	Summary *summary.Package
+// fact is what a unit tells its importers of one package. The go command hands
+// over what direct imports wrote, so each passes on what its own imports told.
+type fact struct {
+	Path    string
+	Summary []byte // gob of summary.Package: most are passed on and never looked at
 	Failure string // why there is no summary: a defect of ours
 }
 
@@ -83,7 +86,7 @@ func (u *Unit) Analyze(e *engine.Engine) (res *Result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			res = &Result{}
-			err = u.writeFacts(facts{Failure: fmt.Sprintf("%s: internal error: %v\n%s", u.ID, r, debug.Stack())})
+			err = u.writeFacts([]fact{{Path: u.ImportPath, Failure: fmt.Sprintf("%s: internal error: %v\n%s", u.ID, r, debug.Stack())}})
 		}
 	}()
 	return u.analyze(e)
@@ -107,9 +110,13 @@ func (u *Unit) analyze(e *engine.Engine) (*Result, error) {
 	if len(problems) > 0 && u.SucceedOnTypecheckFailure {
 		return &Result{}, u.Skip()
 	}
-	deps := &vetDeps{files: u.PackageVetx, read: make(map[string]*summary.Package)}
+	deps := readFacts(u.PackageVetx)
 	s := e.Summary(unit, deps.summary)
-	if err := u.writeFacts(facts{Summary: s}); err != nil {
+	told, err := deps.with(s)
+	if err != nil {
+		return nil, fmt.Errorf("encoding what importers of %s need: %w", u.ID, err)
+	}
+	if err := u.writeFacts(told); err != nil {
 		return nil, err
 	}
 	res := &Result{Problems: problems}
@@ -133,50 +140,84 @@ func (u *Unit) exportFile(path string) (string, error) {
 	return "", fmt.Errorf("the go command gave no export data of package %s", path)
 }
 
-func (u *Unit) writeFacts(f facts) error {
+// writeFacts writes what importers need. Nothing is written for nothing, so that
+// most files are empty.
+func (u *Unit) writeFacts(facts []fact) error {
 	if u.VetxOutput == "" {
 		return nil
 	}
 	var buf bytes.Buffer
-	if !f.Summary.Empty() || f.Failure != "" {
-		if err := gob.NewEncoder(&buf).Encode(f); err != nil {
+	if len(facts) > 0 {
+		if err := gob.NewEncoder(&buf).Encode(facts); err != nil {
 			return fmt.Errorf("encoding what importers of %s need: %w", u.ID, err)
 		}
 	}
 	return os.WriteFile(u.VetxOutput, buf.Bytes(), 0o666)
 }
 
-// vetDeps reads what units wrote for their importers, when it is asked for.
+// vetDeps is what units told of themselves and of what they import. Summaries
+// are decoded when they are asked for.
 type vetDeps struct {
-	files    map[string]string
-	read     map[string]*summary.Package
+	facts    map[string]fact // by import path
+	decoded  map[string]*summary.Package
 	failures []error
 }
 
-func (d *vetDeps) summary(path string) *summary.Package {
-	if s, ok := d.read[path]; ok {
-		return s
+// readFacts reads what the direct imports of a unit wrote, by their import paths.
+func readFacts(files map[string]string) *vetDeps {
+	d := &vetDeps{facts: make(map[string]fact), decoded: make(map[string]*summary.Package)}
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		content, err := os.ReadFile(files[path])
+		if err == nil && len(content) == 0 {
+			continue
+		}
+		var facts []fact
+		if err == nil {
+			err = gob.NewDecoder(bytes.NewReader(content)).Decode(&facts)
+		}
+		if err != nil {
+			d.failures = append(d.failures, fmt.Errorf("facts of %s: %w", path, err))
+		}
+		for _, f := range facts {
+			if _, known := d.facts[f.Path]; known {
+				continue
+			}
+			d.facts[f.Path] = f
+			if f.Failure != "" {
+				d.failures = append(d.failures, errors.New(f.Failure))
+			}
+		}
 	}
-	f, err := readFacts(d.files[path])
-	if err != nil {
-		d.failures = append(d.failures, fmt.Errorf("facts of %s: %w", path, err))
-	}
-	if f.Failure != "" {
-		d.failures = append(d.failures, errors.New(f.Failure))
-	}
-	d.read[path] = f.Summary
-	return f.Summary
+	return d
 }
 
-func readFacts(name string) (facts, error) {
-	if name == "" {
-		return facts{}, nil
+func (d *vetDeps) summary(path string) *summary.Package {
+	if s, ok := d.decoded[path]; ok {
+		return s
 	}
-	content, err := os.ReadFile(name)
-	if err != nil || len(content) == 0 {
-		return facts{}, err
+	var s *summary.Package
+	if f := d.facts[path]; len(f.Summary) > 0 {
+		s = new(summary.Package)
+		if err := gob.NewDecoder(bytes.NewReader(f.Summary)).Decode(s); err != nil {
+			d.failures = append(d.failures, fmt.Errorf("facts of %s: %w", path, err))
+			s = nil
+		}
 	}
-	var f facts
-	err = gob.NewDecoder(bytes.NewReader(content)).Decode(&f)
-	return f, err
+	d.decoded[path] = s
+	return s
+}
+
+// with returns what is told of the imports, and of the package itself if there
+// is anything to tell, sorted.
+func (d *vetDeps) with(s *summary.Package) ([]fact, error) {
+	facts := slices.Collect(maps.Values(d.facts))
+	if !s.Empty() {
+		var buf bytes.Buffer
+		if err := gob.NewEncoder(&buf).Encode(s); err != nil {
+			return nil, err
+		}
+		facts = append(facts, fact{Path: s.Path, Summary: buf.Bytes()})
+	}
+	slices.SortFunc(facts, func(a, b fact) int { return strings.Compare(a.Path, b.Path) })
+	return facts, nil
 }

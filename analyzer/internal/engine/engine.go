@@ -69,19 +69,26 @@ func (e *Engine) Summary(u *finding.Unit, dep func(path string) *summary.Package
 // Resolve judges the packages together. With whole, they are all packages of
 // their module. dep returns the summaries of other packages; it may be nil.
 //
-// A single package that nothing else in its module imports is judged as a whole:
-// all that calls or wires it is in sight.
+// A single package that nothing else in its module imports is judged as a whole,
+// with those that only it reaches: all that calls or wires them is in sight.
 func (e *Engine) Resolve(pkgs []*summary.Package, dep func(path string) *summary.Package, whole bool) resolve.Result {
 	in := resolve.Input{Packages: pkgs, Dep: dep, Catalog: e.catalog, Whole: whole}
 	result := resolve.Run(in)
 	if !result.Open || len(pkgs) != 1 || len(pkgs[0].Files) == 0 {
 		return result
 	}
-	if root := config.ModuleRoot(filepath.Dir(pkgs[0].Files[0].Name)); importers.None(root, pkgs[0].Path) {
-		in.Whole = true
-		return resolve.Run(in)
+	top := pkgs[0]
+	root := config.ModuleRoot(filepath.Dir(top.Files[0].Name))
+	if !top.Main && !importers.None(root, top.Path) {
+		return result
 	}
-	return result
+	in.Whole = true
+	for _, path := range importers.Closed(root, top.Module, top.Path) {
+		if s := dep(path); s != nil {
+			in.Closed = append(in.Closed, s)
+		}
+	}
+	return resolve.Run(in)
 }
 
 // Local returns the findings of the rules that look at one package by itself.

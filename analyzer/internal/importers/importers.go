@@ -1,13 +1,20 @@
-// Package importers finds out whether anything in a module imports a package.
-// Drivers that see one package at a time cannot know its callers; but if no
-// other package can call it, they know them all.
+// Package importers finds out which packages of a module import which. Drivers
+// that see one package at a time cannot know its callers; but if all that
+// imports it is in sight, they know them all.
 package importers
 
 import (
 	"bytes"
+	"go/ast"
+	"go/build/constraint"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,12 +24,101 @@ import (
 // finding, in the other it would invent one. It reports false if the files
 // cannot be read.
 func None(root, importPath string) bool {
-	if root == "" {
-		return false
-	}
 	quoted := []byte(`"` + importPath + `"`)
 	none := true
-	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+	err := walk(root, func(_ string, content []byte) error {
+		if bytes.Contains(content, quoted) {
+			none = false
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return none && err == nil
+}
+
+// Closed returns the packages of the module at root, whose path is module, that
+// importPath imports, directly or not, and that nothing else can reach: whatever
+// imports them is among them, or importPath itself. Tests aside, files that
+// are there for tests, too: they import package testing. Sorted; empty if the
+// files cannot be read.
+func Closed(root, module, importPath string) []string {
+	imports := make(map[string][]string)
+	err := walk(root, func(name string, content []byte) error {
+		f, err := parser.ParseFile(token.NewFileSet(), name, content, parser.ImportsOnly|parser.ParseComments)
+		if err != nil || ignored(f) {
+			return err
+		}
+		var own []string
+		for _, spec := range f.Imports {
+			p, _ := strconv.Unquote(spec.Path.Value) // the parser has seen that it is a string
+			if p == "testing" {
+				return nil
+			}
+			if p == module || strings.HasPrefix(p, module+"/") {
+				own = append(own, p)
+			}
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(name))
+		if err != nil {
+			return err
+		}
+		from := path.Join(module, filepath.ToSlash(folder))
+		imports[from] = append(imports[from], own...)
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	closed := map[string]bool{importPath: true}
+	for queue := []string{importPath}; len(queue) > 0; queue = queue[1:] {
+		for _, p := range imports[queue[0]] {
+			if !closed[p] {
+				closed[p] = true
+				queue = append(queue, p)
+			}
+		}
+	}
+	for again := true; again; {
+		again = false
+		for from, all := range imports {
+			if closed[from] {
+				continue
+			}
+			for _, p := range all {
+				if p != importPath && closed[p] {
+					delete(closed, p)
+					again = true
+				}
+			}
+		}
+	}
+	delete(closed, importPath)
+	var out []string
+	for p := range closed {
+		out = append(out, p)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// ignored reports whether the file is for "go run" alone.
+func ignored(f *ast.File) bool {
+	for _, group := range f.Comments {
+		for _, c := range group.List {
+			if c.Pos() < f.Package && constraint.IsGoBuild(c.Text) {
+				return strings.TrimSpace(c.Text) == "//go:build ignore"
+			}
+		}
+	}
+	return false
+}
+
+// walk hands over the Go files of a module, tests aside.
+func walk(root string, file func(name string, content []byte) error) error {
+	if root == "" {
+		return fs.ErrNotExist
+	}
+	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -39,13 +135,8 @@ func None(root, importPath string) bool {
 		if err != nil {
 			return err
 		}
-		if bytes.Contains(content, quoted) {
-			none = false
-			return filepath.SkipAll
-		}
-		return nil
+		return file(name, content)
 	})
-	return none && err == nil
 }
 
 // skipped reports whether the go command leaves a folder out.

@@ -9,6 +9,7 @@ import (
 	"go/ast"
 	"go/build"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -181,7 +182,8 @@ func Report(p *analysis.Pass, findings []finding.Finding, match func(finding.Fin
 
 // diagnostic turns a finding into one of go/analysis. These must lie in the
 // package of p. A call in another package, which this one makes unguarded, is
-// reported where this one reaches it; false if that is not known.
+// reported where this one reaches it, or where it imports what leads there; false
+// if that is not known.
 func diagnostic(p *analysis.Pass, f finding.Finding) (analysis.Diagnostic, bool) {
 	d := analysis.Diagnostic{
 		Pos:      pos(p.Fset, p.Files, f.Pos),
@@ -189,16 +191,22 @@ func diagnostic(p *analysis.Pass, f finding.Finding) (analysis.Diagnostic, bool)
 		Category: f.Rule,
 		Message:  f.Message,
 	}
+	elsewhere := func(at token.Pos) {
+		d.Pos = at
+		d.Message += fmt.Sprintf(" [%s/%s:%d]", f.Package, filepath.Base(f.Pos.Filename), f.Pos.Line)
+	}
 	for _, r := range f.Related {
 		at := pos(p.Fset, p.Files, r.Pos)
 		switch {
 		case !at.IsValid():
 		case !d.Pos.IsValid():
-			d.Pos = at
-			d.Message += fmt.Sprintf(" [%s/%s:%d]", f.Package, filepath.Base(f.Pos.Filename), f.Pos.Line)
+			elsewhere(at)
 		default:
 			d.Related = append(d.Related, analysis.RelatedInformation{Pos: at, Message: r.Message})
 		}
+	}
+	if !d.Pos.IsValid() {
+		elsewhere(importing(p, f.Package))
 	}
 	for _, fix := range f.Fixes {
 		if s, ok := suggested(p, fix); ok {
@@ -206,6 +214,30 @@ func diagnostic(p *analysis.Pass, f finding.Finding) (analysis.Diagnostic, bool)
 		}
 	}
 	return d, d.Pos.IsValid()
+}
+
+// importing returns the place of the first import that leads to a package.
+func importing(p *analysis.Pass, path string) token.Pos {
+	seen := make(map[*types.Package]bool)
+	var leads func(pkg *types.Package) bool
+	leads = func(pkg *types.Package) bool {
+		if pkg.Path() == path {
+			return true
+		}
+		if seen[pkg] {
+			return false
+		}
+		seen[pkg] = true
+		return slices.ContainsFunc(pkg.Imports(), leads)
+	}
+	for _, f := range p.Files {
+		for _, spec := range f.Imports {
+			if name := p.TypesInfo.PkgNameOf(spec); name != nil && leads(name.Imported()) {
+				return spec.Pos()
+			}
+		}
+	}
+	return token.NoPos
 }
 
 // suggested turns a fix into one of go/analysis. It reports false if the fix

@@ -37,10 +37,10 @@ func (p *program) calls() []call {
 				continue
 			}
 			c, ok := p.outbound(o)
-			if ok && !p.whole && n.state&maybe != 0 {
+			if ok && (!p.whole && n.state&maybe != 0 || p.whole && !n.pkg.own && n.state&exposed == 0) {
 				p.open = true
 			}
-			if !ok || !n.pkg.own && (n.state&exposed == 0 || p.foundThere(n)) {
+			if !ok || !n.pkg.own && n.state&exposed == 0 {
 				continue
 			}
 			p.verdict(&c)
@@ -49,12 +49,6 @@ func (p *program) calls() []call {
 		}
 	}
 	return out
-}
-
-// foundThere reports whether what is wrong with a function of an imported package
-// is found where that is judged: it starts the goroutine itself, whoever calls it.
-func (p *program) foundThere(n *node) bool {
-	return slices.ContainsFunc(p.trail(n), func(e *edge) bool { return e.mode == loose && !e.from.pkg.own })
 }
 
 // outbound reports whether an op leaves the process.

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"go/ast"
 	"slices"
 	"strings"
 
@@ -79,10 +80,63 @@ func (p *program) boundOfContext(v int32) bound {
 	switch {
 	case limited:
 		return bounded
-	case endless:
+	case endless && !p.setOutside(v):
 		return unbounded
 	}
 	return unknownBound
+}
+
+// setOutside reports whether packages out of sight may give a variable what it
+// holds: they call the exported functions, and those that are handed to them, and
+// set the exported fields and variables.
+func (p *program) setOutside(v int32) bool {
+	if p.whole {
+		return false
+	}
+	if p.outside == nil {
+		p.outside = make(map[int32]bool)
+		var work []int32
+		from := func(v int32) {
+			if v != 0 && !p.outside[v] {
+				p.outside[v] = true
+				work = append(work, v)
+			}
+		}
+		shared := make(map[int32]bool) // what other packages see, too
+		for name, v := range p.vars {
+			shared[v] = true
+			if kind, _, _ := strings.Cut(name, " "); (kind == "F" || kind == "G") && ast.IsExported(lastName(name)) {
+				from(v)
+			}
+		}
+		given := make(map[*node]bool)
+		for _, n := range p.nodes {
+			given[n] = n.Exported
+			for _, v := range append(slices.Clone(n.Params), n.Results...) {
+				shared[n.pkg.vars[v]] = shared[n.pkg.vars[v]] || !n.pkg.own || n.Exported
+			}
+		}
+		for v, values := range p.pts {
+			for val := range values {
+				if n := p.values[val].node; n != nil && shared[int32(v)] {
+					given[n] = true
+				}
+			}
+		}
+		for _, n := range p.nodes {
+			for _, v := range n.Params {
+				if given[n] && n.pkg.own {
+					from(n.pkg.vars[v])
+				}
+			}
+		}
+		for ; len(work) > 0; work = work[1:] {
+			for _, dst := range p.succ[work[0]] {
+				from(dst)
+			}
+		}
+	}
+	return p.outside[v]
 }
 
 // boundOfHTTP: a client's Timeout or the context of the request.

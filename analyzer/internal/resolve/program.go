@@ -55,6 +55,7 @@ type program struct {
 	folds     []fold             // that guard
 	begins    map[int32][]int32  // values: the variables that hold them to begin with
 	solved    bool               // nothing flows any more
+	outside   map[int32]bool     // what setOutside knows
 	ordered   map[int32][]int32  // by variable: its values in order, once solved
 }
 
@@ -150,7 +151,7 @@ func link(in Input) *program {
 		shared: []bool{false},
 	}
 	known := make(map[string]bool)
-	for _, s := range in.Packages {
+	for _, s := range slices.Concat(in.Packages, in.Closed) {
 		// The tests inside a package come beside it, with the same path.
 		if s != nil {
 			known[s.Path] = true

@@ -18,9 +18,10 @@ import (
 // Input is what Run judges.
 type Input struct {
 	Packages []*summary.Package                 // to judge and report, sorted by path
+	Closed   []*summary.Package                 // to judge with them: only they import these. Needs Whole
 	Dep      func(path string) *summary.Package // others that these import; may be nil
 	Catalog  *catalog.Catalog
-	Whole    bool // Packages is the whole module: wiring can be resolved
+	Whole    bool // all that calls or wires the packages is in sight
 }
 
 // Result is what Run found, in order.
@@ -46,6 +47,7 @@ func Run(in Input) Result {
 		r.Findings = append(r.Findings, rule(p, calls)...)
 	}
 	r.Findings = slices.DeleteFunc(r.Findings, p.accepted)
+	r.Findings = slices.DeleteFunc(r.Findings, p.toldElsewhere(in, calls))
 	slices.SortFunc(r.Findings, finding.Compare)
 	return r
 }

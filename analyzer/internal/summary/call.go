@@ -822,7 +822,9 @@ func (b *builder) contextCall(c site) ([]Var, bool) {
 		switch {
 		case recv == nil && fn.Name() == "NewRequest":
 			v := b.temp()
-			b.bind(v, Value{Kind: ContextValue, Bound: Endless})
+			if !b.contextLater() {
+				b.bind(v, Value{Kind: ContextValue, Bound: Endless})
+			}
 			b.bindRequest(v, c)
 			return []Var{v, 0}, true
 		case recv == nil && fn.Name() == "NewRequestWithContext":
@@ -842,6 +844,35 @@ func (b *builder) contextCall(c site) ([]Var, bool) {
 		}
 	}
 	return nil, false
+}
+
+// contextLater reports whether the current function gives a request its context
+// after it was made: req = req.WithContext(ctx).
+func (b *builder) contextLater() bool {
+	found := false
+	if b.fn.body == nil {
+		return false
+	}
+	ast.Inspect(b.fn.body, func(n ast.Node) bool {
+		assign, ok := n.(*ast.AssignStmt)
+		if !ok || assign.Tok != token.ASSIGN || len(assign.Lhs) != 1 || len(assign.Rhs) != 1 {
+			return !found
+		}
+		call, ok := ast.Unparen(assign.Rhs[0]).(*ast.CallExpr)
+		if !ok {
+			return !found
+		}
+		sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+		if !ok {
+			return !found
+		}
+		if fn, ok := b.u.Info.Uses[sel.Sel].(*types.Func); ok {
+			name := fn.FullName()
+			found = found || (name == "(*net/http.Request).WithContext" || name == "(*net/http.Request).Clone") && types.ExprString(sel.X) == types.ExprString(assign.Lhs[0])
+		}
+		return !found
+	})
+	return found
 }
 
 // dialer reports whether the current function is what a client is told to

@@ -49,7 +49,7 @@ type Fold struct {
 
 // Empty reports whether nothing in the package can matter to an importer.
 func (p *Package) Empty() bool {
-	return p == nil || len(p.Funcs) == 0 && len(p.Guards) == 0 && len(p.Flows) == 0 && len(p.Values) == 0 && len(p.Ifaces) == 0
+	return p == nil || len(p.Imports) == 0 && len(p.Funcs) == 0 && len(p.Guards) == 0 && len(p.Flows) == 0 && len(p.Values) == 0 && len(p.Ifaces) == 0
 }
 
 // File is a source file.

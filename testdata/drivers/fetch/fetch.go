@@ -12,8 +12,8 @@ func Page() error {
 	return conn.Close()
 }
 
-// Image is called by nobody in this module. A caller that is not in sight may
-// guard it.
+// Image is called by nobody in this module. Whatever could call it, main alone
+// can import: that is all there is to see.
 func Image() error {
 	conn, err := (&net.Dialer{Timeout: 1}).Dial("tcp", "images.example.com:80")
 	if err != nil {
