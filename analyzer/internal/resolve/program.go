@@ -467,7 +467,9 @@ func (p *program) resolve(o *op, v, val int32) {
 				p.bind(o, x.node)
 			}
 		case summary.ObjectValue:
-			p.wrap(o, val)
+			if !o.Pool {
+				p.wrap(o, val)
+			}
 		}
 	case summary.Extern, summary.Outbound:
 		if x.Kind == summary.FuncValue && x.node != nil {
@@ -662,11 +664,22 @@ func (p *program) limit(o *op) float64 {
 	return limit
 }
 
+// maxWraps is how many calls, one of what comes out of the other, are told apart.
+const maxWraps = 4
+
 // wrap: a function that a foreign one made is called; what comes out is made
 // of what goes in.
 func (p *program) wrap(o *op, val int32) {
 	x := p.values[val]
-	y := value{Value: summary.Value{Kind: summary.ObjectValue, Name: "func", ID: fmt.Sprintf("%s@%d/%d", x.ID, o.node.index, o.Pos.Offset), Guard: x.Guard}, pkg: x.pkg}
+	at := fmt.Sprintf("@%d/%d.", o.node.index, o.Pos.Offset)
+	if strings.Contains(x.ID, at) || strings.Count(x.ID, "@") >= maxWraps {
+		// What came out goes in again: state = state().
+		for _, r := range o.Results {
+			p.add(o.v(r), val)
+		}
+		return
+	}
+	y := value{Value: summary.Value{Kind: summary.ObjectValue, Name: "func", ID: x.ID + at, Guard: x.Guard}, pkg: x.pkg}
 	y.in = append(slices.Clone(x.in), x.part...)
 	for _, a := range o.Args {
 		if a != 0 {

@@ -363,10 +363,21 @@ func (b *builder) open(f Func, sig *types.Signature, start token.Pos) {
 		}
 		f.Params = b.tuple(sig.Params())
 		f.Results = b.tuple(sig.Results())
+		if makesAnything(sig) {
+			f.Results = []Var{b.temp()}
+		}
 		f.Invoker = invoker(sig)
 	}
 	b.out.Funcs = append(b.out.Funcs, f)
 	b.fn = fn
+}
+
+// makesAnything reports whether sig is that of the New of a sync.Pool.
+func makesAnything(sig *types.Signature) bool {
+	if sig.Params().Len() > 0 || sig.Results().Len() != 1 {
+		return false
+	}
+	return isAny(sig.Results().At(0).Type())
 }
 
 // close ends a function body.
@@ -441,7 +452,7 @@ func (b *builder) rigid(v Var, t types.Type) {
 	if p, ok := t.Underlying().(*types.Pointer); ok {
 		t = p.Elem()
 	}
-	if _, ok := t.Underlying().(*types.Struct); ok {
+	if _, ok := t.Underlying().(*types.Struct); ok && !b.holds(t) {
 		b.out.Rigid = append(b.out.Rigid, v)
 	}
 }
@@ -459,7 +470,7 @@ func (b *builder) global(name string) Var {
 // variable returns the Var of a variable that is no field; 0 if it is not followed.
 func (b *builder) variable(obj *types.Var) Var {
 	if !b.followed(obj.Type()) {
-		return 0
+		return b.vars[obj] // of anything, out of a container
 	}
 	if obj.Pkg() != nil && obj.Parent() == obj.Pkg().Scope() {
 		return b.global("G " + obj.Pkg().Path() + "." + obj.Name())
@@ -677,7 +688,7 @@ func (b *builder) judgeType(t types.Type) bool {
 			return b.followed(t.Underlying())
 		}
 		if std(obj.Pkg().Path()) {
-			return stdFollowed[obj.Pkg().Path()]
+			return stdFollowed[obj.Pkg().Path()] || b.holds(t)
 		}
 		switch u := t.Underlying().(type) {
 		case *types.Interface:

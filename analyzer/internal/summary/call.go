@@ -187,6 +187,9 @@ func (b *builder) builtin(e *ast.CallExpr, name string) Var {
 			return 0
 		}
 		v := b.temp()
+		if b.holds(n) {
+			return v
+		}
 		b.bind(v, Value{Kind: ObjectValue, Name: typeName(n), ID: b.objectID(e), Made: b.pos(e)})
 		return v
 	case "make":
@@ -283,6 +286,9 @@ func (b *builder) invoke(c site) []Var {
 		return v
 	}
 	if v, ok := b.driverCall(c); ok {
+		return v
+	}
+	if v, ok := b.holderCall(c); ok {
 		return v
 	}
 	row := b.row(fn, c.through)

@@ -62,7 +62,7 @@ func (b *builder) expr(e ast.Expr) Var {
 		if n := namedOf(b.typeOf(e)); v == 0 && n != nil && n.Obj().Pkg() != nil && !b.inModule(n.Obj().Pkg()) && !isInterface(n) {
 			return b.global("A " + typeName(n) + " " + b.extent())
 		}
-		return v
+		return b.asserted(v, b.typeOf(e))
 	case *ast.CallExpr:
 		if results := b.call(e); len(results) > 0 {
 			return results[0]
@@ -73,6 +73,18 @@ func (b *builder) expr(e ast.Expr) Var {
 		return b.expr(e.Value)
 	}
 	return 0
+}
+
+// asserted returns the variable of what v holds, asserted to be of type t: a
+// struct, or a pointer to one, is no function.
+func (b *builder) asserted(v Var, t types.Type) Var {
+	dst := b.temp()
+	b.rigid(dst, t)
+	if n := len(b.out.Rigid); n == 0 || b.out.Rigid[n-1] != dst {
+		return v
+	}
+	b.flow(dst, v)
+	return dst
 }
 
 // await notes that the function waits here for a goroutine. Waiting for the end
@@ -142,6 +154,9 @@ func (b *builder) composite(e *ast.CompositeLit) Var {
 	switch u := t.Underlying().(type) {
 	case *types.Struct:
 		if n := namedOf(t); n != nil && n.Obj().Pkg() != nil && !b.inModule(n.Obj().Pkg()) {
+			if b.holds(n) {
+				return b.holderLiteral(e)
+			}
 			return b.foreignLiteral(e, n, u)
 		}
 		b.structLiteral(e, t, u)

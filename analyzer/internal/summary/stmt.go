@@ -438,9 +438,11 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 		results := b.multi(s.Rhs[0])
 		for i, l := range s.Lhs {
 			b.unstate(l)
-			dst := b.target(l)
 			if i < len(results) {
-				b.assignResult(dst, b.typeOf(l), results[i], s.Rhs[0], i)
+				b.takes(l, results[i])
+				b.assignResult(b.target(l), b.typeOf(l), results[i], s.Rhs[0], i)
+			} else {
+				b.target(l)
 			}
 		}
 		b.admitted(s.Rhs[0], s.Lhs)
@@ -462,11 +464,21 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 			b.config = true
 			src := b.value(r, b.typeOf(l))
 			b.config = config
-			b.store(base, sel, src, r)
+			if b.holds(b.typeOf(sel.X)) {
+				b.flow(base, src)
+			} else {
+				b.store(base, sel, src, r)
+			}
 			continue
 		}
 		if b.standsIn(l) {
 			b.expr(r)
+			continue
+		}
+		if t := b.typeOf(l); s.Tok == token.DEFINE && t != nil && isAny(t) {
+			v := b.expr(r)
+			b.takes(l, v)
+			b.flow(b.target(l), v)
 			continue
 		}
 		b.assign(b.target(l), b.typeOf(l), r)

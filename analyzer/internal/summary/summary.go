@@ -145,6 +145,7 @@ type Op struct {
 	Region   string // name of the guard that admitted it here: a two-step breaker or a directive
 	Go       bool   // on a goroutine that nobody waits for in this function
 	Deferred bool   // called when the function returns
+	Pool     bool   // Dynamic: what Recv holds beside functions is no function
 	Home     int32  // 1 + index of the function that waits for it, if it is not this one
 	Decided  bool   // only if something outside the code says so
 	Retry    bool   // in a hand-written retry loop
