@@ -616,11 +616,11 @@ func namedOf(t types.Type) *types.Named {
 	return n
 }
 
-func isInterface(t types.Type) bool {
-	if _, ok := types.Unalias(t).(*types.TypeParam); ok {
-		return true
-	}
-	return types.IsInterface(t)
+func isInterface(t types.Type) bool { return isTypeParam(t) || types.IsInterface(t) }
+
+func isTypeParam(t types.Type) bool {
+	_, ok := types.Unalias(t).(*types.TypeParam)
+	return ok
 }
 
 // isHandler reports whether sig is that of an http.HandlerFunc or of a method

@@ -84,9 +84,19 @@ func (b *builder) namedCall(e *ast.CallExpr, name ast.Node, sel *ast.SelectorExp
 	}
 	callee, config := b.callee, b.config
 	b.callee, b.config = fn, !b.inModule(fn.Pkg())
-	c.args = b.arguments(c.sig, c.exprs)
+	c.args = b.arguments(b.asDeclared(c), c.exprs)
 	b.callee, b.config = callee, config
 	return b.invoke(c)
+}
+
+// asDeclared returns the signature that an argument meets: that of the
+// declaration, in which a type parameter stands for all it is instantiated with,
+// if the function is the team's.
+func (b *builder) asDeclared(c site) *types.Signature {
+	if b.inModule(c.fn.Pkg()) {
+		return c.fn.Origin().Signature()
+	}
+	return c.sig
 }
 
 // row returns the catalogue's row for a function, nil if there is none. The

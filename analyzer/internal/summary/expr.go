@@ -188,7 +188,13 @@ func (b *builder) structLiteral(e *ast.CompositeLit, t types.Type, u *types.Stru
 			b.expr(value)
 			continue
 		}
-		b.assign(b.field(t, field), field.Type(), value)
+		b.assign(b.field(t, field), field.Origin().Type(), value)
+	}
+	// What a type parameter stands for has methods before it is set, too.
+	for f := range u.Fields() {
+		if to := f.Origin().Type(); isTypeParam(to) && elem(f.Type()) == nil {
+			b.convert(b.field(t, f), to, 0, f.Type())
+		}
 	}
 }
 
@@ -289,7 +295,7 @@ func (b *builder) as(v Var, from, to types.Type) Var {
 		}
 		return 0
 	}
-	if isInterface(element(to)) && !isInterface(element(from)) && namedOf(element(from)) != nil {
+	if n := namedOf(element(from)); n != nil && isInterface(element(to)) && !isInterface(element(from)) && (!isTypeParam(element(to)) || b.inModule(n.Obj().Pkg())) {
 		dst := b.temp()
 		b.convert(dst, to, v, from)
 		return dst

@@ -809,7 +809,9 @@ func (b *builder) handOver(dst Var, to types.Type, e ast.Expr) {
 }
 
 // convert lets src of type from flow into dst of type to. A concrete type that
-// becomes an interface is a value of its own.
+// becomes an interface is a value of its own, and so is one of the team's that a
+// type parameter stands for: which of its methods are called is seen there. Of
+// a foreign one the object itself says more.
 func (b *builder) convert(dst Var, to types.Type, src Var, from types.Type) {
 	if dst == 0 || to == nil || from == nil {
 		return
@@ -821,6 +823,9 @@ func (b *builder) convert(dst Var, to types.Type, src Var, from types.Type) {
 	}
 	n := namedOf(from)
 	if n == nil || n.Obj().Pkg() == nil {
+		return
+	}
+	if isTypeParam(to) && !b.inModule(n.Obj().Pkg()) {
 		return
 	}
 	if isInterface(from) {
