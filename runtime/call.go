@@ -90,7 +90,8 @@ func attempt[T any](s *call, a *arm, do func(context.Context) (T, error), with *
 	}
 	v, err = inject(s, a, do)
 	if err == nil && with != nil && with.tie != nil && a.own != nil {
-		v, err = tied(a, v, with.tie)
+		v, err = tied(a.own, v, with.tie)
+		a.tied = err == nil
 	}
 	s.finish(a, err)
 	if a.end != nil {

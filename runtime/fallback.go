@@ -171,16 +171,31 @@ func callFallback[T any](s *call, n int, nested bool, failure *Error, with *stan
 			return v, ErrFallbackLoop
 		}
 	}
-	timeout := c.timeout.Attempt
-	if timeout > 0 {
-		own := newDeadline(ctx, mono.Now()+timeout)
-		defer own.end()
+	var own *deadlineCtx // nil when there is no timeout
+	outlives := false
+	if timeout := c.timeout.Attempt; timeout > 0 {
+		end := mono.Now() + timeout
+		if with.tie != nil {
+			own = newLiftable(ctx, end)
+		} else {
+			own = newDeadline(ctx, end)
+		}
+		defer func() {
+			if !outlives {
+				own.end()
+			}
+		}()
 		ctx = own
 	}
-	if nested || timeout > 0 {
+	if nested || own != nil {
 		ctx = &fallbackCtx{Context: ctx, mark: fallbackMark{guard: c.method.guard, up: up}}
 	}
-	return with.Fallback(ctx, n, failure)
+	v, err = with.Fallback(ctx, n, failure)
+	if err == nil && own != nil && with.tie != nil {
+		v, err = tied(own, v, with.tie)
+		outlives = err == nil
+	}
+	return v, err
 }
 
 // putAside stores the write for later.

@@ -380,7 +380,9 @@ func TestStreamsLiveUntilTheirEnd(t *testing.T) {
 				time.Sleep(delay)
 				return b, nil
 			}, func(b *body, cancel context.CancelFunc) *body {
-				b.cancel = cancel
+				if b.cancel = cancel; cancel == nil {
+					_ = b.Close()
+				}
 				return b
 			})
 			return b, err

@@ -7,13 +7,15 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // CallStream is [Call] for a method whose result outlives it: a body, rows. The
 // attempt timeout bounds the call until it returns; the result then lives on
 // the caller's context. tie returns the result such that the cancel function it
 // is given is called at the result's end; [TieReadCloser], [TieResponse] and
-// [TieRows] are such functions. A result that comes too late is closed.
+// [TieRows] are such functions. A result that comes too late nobody gets: tie is
+// given nil and closes it.
 func CallStream[T any](ctx context.Context, m *Method, do func(context.Context) (T, error), tie func(T, context.CancelFunc) T) (T, error) {
 	return invoke(ctx, m, do, &standIns[T]{tie: tie})
 }
@@ -23,38 +25,41 @@ func CallStreamWith[T any](ctx context.Context, m *Method, do func(context.Conte
 	return invoke(ctx, m, do, &standIns[T]{With: with, tie: tie})
 }
 
-// tied lifts the attempt's deadline and ties the rest to the result's end.
-func tied[T any](a *arm, v T, tie func(T, context.CancelFunc) T) (T, error) {
-	if err := a.own.lift(); err != nil {
-		discard(v)
+// tied lifts the deadline of own and ties the rest to the result's end.
+func tied[T any](own *deadlineCtx, v T, tie func(T, context.CancelFunc) T) (T, error) {
+	if err := own.lift(); err != nil {
+		tie(v, nil)
 		var none T
 		return none, err
 	}
-	v = tie(v, a.own.end)
-	a.tied = true
-	return v, nil
+	return tie(v, own.end), nil
 }
 
-// discard closes a result that nobody will get.
-func discard(v any) {
-	switch v := v.(type) {
-	case *http.Response:
-		if v != nil && v.Body != nil {
-			_ = v.Body.Close()
+// LastOf returns a function of whose n calls the last one calls cancel, for a
+// method with n results that outlive it; nil if cancel is nil.
+func LastOf(n int, cancel context.CancelFunc) context.CancelFunc {
+	if cancel == nil {
+		return nil
+	}
+	left := new(atomic.Int32)
+	left.Store(int32(n)) //nolint:gosec // the number of a method's results
+	return func() {
+		if left.Add(-1) == 0 {
+			cancel()
 		}
-	case *sql.Rows:
-		if v != nil {
-			_ = v.Close()
-		}
-	case io.Closer:
-		_ = v.Close()
 	}
 }
 
 // TieReadCloser returns r such that cancel is called when r is closed or read
-// to its end. A WriterTo of r is kept.
+// to its end. A WriterTo of r is kept. With a nil cancel it closes r.
 func TieReadCloser(r io.ReadCloser, cancel context.CancelFunc) io.ReadCloser {
-	if r == nil {
+	switch {
+	case cancel == nil:
+		if r != nil {
+			_ = r.Close() // nobody will read what it holds
+		}
+		return r
+	case r == nil:
 		cancel()
 		return nil
 	}
@@ -97,9 +102,14 @@ func (t *tiedWriterTo) WriteTo(w io.Writer) (int64, error) {
 
 // TieResponse returns r such that cancel is called when its body is closed or
 // read to its end. A body that can be written to (a switched protocol) stays so.
+// With a nil cancel it closes the body.
 func TieResponse(r *http.Response, cancel context.CancelFunc) *http.Response {
 	if r == nil || r.Body == nil || r.Body == http.NoBody {
-		cancel()
+		TieReadCloser(nil, cancel)
+		return r
+	}
+	if cancel == nil {
+		TieReadCloser(r.Body, nil)
 		return r
 	}
 	if rw, ok := r.Body.(io.ReadWriteCloser); ok {
@@ -117,9 +127,16 @@ type tiedReadWriter struct {
 
 // TieRows returns r such that cancel is called once r is garbage. *sql.Rows has
 // no hook for Close, but nothing waits on the context after Close; what cancel
-// frees is a registration at the caller's context.
+// frees is a registration at the caller's context. With a nil cancel it closes
+// r.
 func TieRows(r *sql.Rows, cancel context.CancelFunc) *sql.Rows {
-	if r == nil {
+	switch {
+	case cancel == nil:
+		if r != nil {
+			_ = r.Close() // nobody will read what it holds
+		}
+		return r
+	case r == nil:
 		cancel()
 		return nil
 	}

@@ -30,6 +30,9 @@ func (m *method) tie(carried string) jen.Code {
 	}
 	all, cancel := m.scope.take("answer"), m.scope.take("cancel")
 	var body []jen.Code
+	if n := len(m.Streams); n > 1 {
+		body = append(body, jen.Id(cancel).Op("=").Add(m.rt("LastOf")).Call(jen.Lit(n), jen.Id(cancel)))
+	}
 	for _, s := range m.Streams {
 		for _, v := range m.values {
 			if v.index == s.Result {

@@ -96,13 +96,14 @@ type stream struct {
 	cancel   context.CancelFunc // ends the attempt's context; nil until tied
 }
 
-// tie keeps cancel for the end of the stream, which may have come already.
+// tie keeps cancel for the end of the stream, which may have come already. A
+// stream that nobody gets, whose cancel is nil, ends with its context.
 func (s *stream) tie(cancel context.CancelFunc) *stream {
 	s.mu.Lock()
 	over := s.over
 	s.cancel = cancel
 	s.mu.Unlock()
-	if over {
+	if over && cancel != nil {
 		cancel()
 	}
 	return s

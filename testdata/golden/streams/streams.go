@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strings"
 )
 
 // Files is a file store.
@@ -26,6 +27,36 @@ type Files interface {
 	Watch(ctx context.Context) (<-chan string, error)
 	//resil:read
 	All(ctx context.Context) (iter.Seq2[string, error], error)
+	//resil:read
+	//resil:fallback call=.Mirror
+	Pair(ctx context.Context, name string) (body io.ReadCloser, more *http.Response, err error)
+	//resil:read
+	//resil:fallback call=mirror
+	Copy(ctx context.Context, name string) (io.ReadCloser, error)
 	//resil:write
 	Upload(ctx context.Context, name string, r io.Reader) error
+}
+
+// mirror opens the file elsewhere.
+func mirror(ctx context.Context, name string) (io.ReadCloser, error) {
+	return &body{Reader: strings.NewReader("mirror of " + name), ctx: ctx}, nil
+}
+
+// body ends with the context of its call, as those of real clients do.
+type body struct {
+	io.Reader
+	ctx    context.Context
+	closed bool
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return b.Reader.Read(p)
+}
+
+func (b *body) Close() error {
+	b.closed = true
+	return nil
 }

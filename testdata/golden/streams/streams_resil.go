@@ -17,9 +17,16 @@ import (
 // github.com/resilgo/resil, or that resilgen must run again.
 const _ = resil.Generation1
 
+// FilesFallback stands in for Files while dependency "s3" cannot answer.
+type FilesFallback interface {
+	// Mirror stands in for Pair.
+	Mirror(ctx context.Context, name string) (io.ReadCloser, *http.Response, error)
+}
+
 // GuardedFiles guards Files as dependency "s3".
 type GuardedFiles struct {
-	next Files
+	next     Files
+	fallback FilesFallback
 
 	open   *resil.Method
 	stat   *resil.Method
@@ -27,20 +34,24 @@ type GuardedFiles struct {
 	query  *resil.Method
 	watch  *resil.Method
 	all    *resil.Method
+	pair   *resil.Method
+	copy   *resil.Method
 	upload *resil.Method
 }
 
 var _ Files = (*GuardedFiles)(nil)
 
-// NewGuardedFiles returns next behind the guards of dependency "s3" of sys.
-func NewGuardedFiles(sys *resil.System, next Files) *GuardedFiles {
+// NewGuardedFiles returns next behind the guards of dependency "s3" of sys. The
+// fallback answers while the dependency cannot.
+func NewGuardedFiles(sys *resil.System, next Files, fallback FilesFallback) *GuardedFiles {
 	guard := sys.Guard(resil.GuardSpec{
 		Dependency: "s3",
 		Interface:  "github.com/resilgo/resil/testdata/golden/streams.Files",
-		Position:   "streams.go:14",
+		Position:   "streams.go:15",
 	})
 	return &GuardedFiles{
-		next: next,
+		next:     next,
+		fallback: fallback,
 		open: guard.Method(resil.MethodSpec{
 			Name:    "Open",
 			Kind:    resil.Read,
@@ -80,6 +91,22 @@ func NewGuardedFiles(sys *resil.System, next Files) *GuardedFiles {
 			Kind:    resil.Read,
 			Levels:  resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActShed},
 			Streams: true,
+		}),
+		pair: guard.Method(resil.MethodSpec{
+			Name:      "Pair",
+			Kind:      resil.Read,
+			Timeout:   resil.Timeout{Attempt: time.Second},
+			Fallbacks: []resil.Fallback{{Strategy: resil.StrategyCall, Name: ".Mirror"}},
+			Levels:    resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActFallback},
+			Streams:   true,
+		}),
+		copy: guard.Method(resil.MethodSpec{
+			Name:      "Copy",
+			Kind:      resil.Read,
+			Timeout:   resil.Timeout{Attempt: time.Second},
+			Fallbacks: []resil.Fallback{{Strategy: resil.StrategyCall, Name: "mirror"}},
+			Levels:    resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActFallback},
+			Streams:   true,
 		}),
 		upload: guard.Method(resil.MethodSpec{
 			Name:    "Upload",
@@ -148,6 +175,42 @@ func (g *GuardedFiles) Watch(ctx context.Context) (<-chan string, error) {
 func (g *GuardedFiles) All(ctx context.Context) (iter.Seq2[string, error], error) {
 	return resil.Call(ctx, g.all, func(ctx context.Context) (iter.Seq2[string, error], error) {
 		return g.next.All(ctx)
+	})
+}
+
+// Pair calls the client under these policies, outermost first: fallback
+// .Mirror, circuit breaker, timeout 1s.
+func (g *GuardedFiles) Pair(ctx context.Context, name string) (io.ReadCloser, *http.Response, error) {
+	type results struct {
+		body io.ReadCloser
+		more *http.Response
+	}
+	all, err := resil.CallStreamWith(ctx, g.pair, func(ctx context.Context) (results, error) {
+		body, more, err := g.next.Pair(ctx, name)
+		return results{body: body, more: more}, err
+	}, func(answer results, cancel context.CancelFunc) results {
+		cancel = resil.LastOf(2, cancel)
+		answer.body = resil.TieReadCloser(answer.body, cancel)
+		answer.more = resil.TieResponse(answer.more, cancel)
+		return answer
+	}, resil.With[results]{
+		Fallback: func(ctx context.Context, _ int, _ error) (results, error) {
+			body, more, err := g.fallback.Mirror(ctx, name)
+			return results{body: body, more: more}, err
+		},
+	})
+	return all.body, all.more, err
+}
+
+// Copy calls the client under these policies, outermost first: fallback mirror,
+// circuit breaker, timeout 1s.
+func (g *GuardedFiles) Copy(ctx context.Context, name string) (io.ReadCloser, error) {
+	return resil.CallStreamWith(ctx, g.copy, func(ctx context.Context) (io.ReadCloser, error) {
+		return g.next.Copy(ctx, name)
+	}, resil.TieReadCloser, resil.With[io.ReadCloser]{
+		Fallback: func(ctx context.Context, _ int, _ error) (io.ReadCloser, error) {
+			return mirror(ctx, name)
+		},
 	})
 }
 
