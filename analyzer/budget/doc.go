@@ -5,9 +5,11 @@
 // budget: finds calls that may take longer than their caller allows
 //
 // The worst case of a guarded method is its attempts times its timeout plus the
-// waits between them, or its total if it states one. A caller with a shorter
-// timeout gives up first: the last attempts never happen, and the fallback never
-// runs.
+// waits between them, or its total if it states one; so is that of resil.Do with
+// the policies of its dependency. A caller with a shorter timeout gives up first:
+// the last attempts never start, or a fallback has no time left. The caller may be
+// a function with a deadline, further up as well, or a guard around this one,
+// which allows what its own attempt does.
 //
 //	ctx, cancel := context.WithTimeout(ctx, time.Second)
 //	defer cancel()
@@ -15,5 +17,6 @@
 //
 // Shorten what is inside, or lengthen what is outside.
 //
-// Not reported: timeouts that are not constants.
+// A variable that is set once, to a constant, counts as one. Not reported: other
+// timeouts.
 package budget

@@ -121,6 +121,9 @@ type Row struct {
 	Line       int      // in the table; 0 = from the user's configuration
 }
 
+// Endless is the Attempts of a row that goes on for as long as it is let.
+const Endless = 1000
+
 // Always is the Limit of a row whose client no setting can make wait for ever.
 const Always = "-"
 
@@ -179,6 +182,21 @@ func matchPath(pattern, p string) bool {
 	}
 	ok, _ := path.Match(pattern, p) // patterns are checked when they are read
 	return ok
+}
+
+// Attempts returns how often a client of a type, "pkg.Name", tries by itself if
+// nobody says otherwise; 0 if no row of the type says so for all its calls.
+func (c *Catalog) Attempts(typeName string) int {
+	i := strings.LastIndexByte(typeName, '.')
+	if i < 0 {
+		return 0
+	}
+	for _, r := range c.rowsFor(Normalize(typeName[:i])) {
+		if r.Effect == Call && r.Receiver == typeName[i+1:] && r.Attempts > 0 {
+			return r.Attempts
+		}
+	}
+	return 0
 }
 
 // MakesBreakers reports whether a function of the package makes breakers.
@@ -544,6 +562,10 @@ func (r *Row) option(o string) error {
 			return fmt.Errorf("outside=%s is no parameter; the first is 1", value)
 		}
 	case "attempts":
+		if value == "endless" {
+			r.Attempts = Endless
+			return nil
+		}
 		if _, err := fmt.Sscan(value, &r.Attempts); err != nil {
 			return fmt.Errorf("attempts=%s is no number", value)
 		}

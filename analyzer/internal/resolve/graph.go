@@ -25,7 +25,8 @@ type edge struct {
 	guard    string
 	timed    bool // the guard bounds it in time
 	op       *op
-	through  *node // the function of the module that is handed to and runs it; nil if from does so itself
+	through  *node // the function of the module that it is handed to and that runs it; nil if from does so itself
+	times    int   // attempts of through, which runs it again when it fails; 1 = unknown, 0 = it does not
 }
 
 // param is a parameter of a function.
@@ -58,6 +59,7 @@ func (p *program) graph() {
 		}
 	}
 	p.inside.forget()
+	p.repeats(p.params)
 	for _, n := range p.nodes {
 		for i := range n.edges {
 			if e := &n.edges[i]; e.to != n && !n.file.Test {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/resilgo/resil/analyzer/internal/finding"
 	"github.com/resilgo/resil/analyzer/internal/summary"
@@ -153,45 +152,6 @@ func ownerOfID(id string) string {
 	}
 	return rest[:i]
 }
-
-// budget finds calls that may take longer than their caller allows.
-func budget(p *program, _ []call) []finding.Finding {
-	var out []finding.Finding
-	for _, n := range p.nodes {
-		if !n.pkg.own || n.file.Test || n.helper || n.file.Generated {
-			continue
-		}
-		for _, o := range n.ops {
-			m, target := p.guardedCall(o)
-			if m == nil || m.Seconds == 0 || o.Context == 0 {
-				continue
-			}
-			var least *value
-			for _, val := range p.sorted(o.v(o.Context)) {
-				x := &p.values[val]
-				if x.Kind == summary.ContextValue && x.Bound == summary.Limited && x.Seconds > 0 && (least == nil || x.Seconds < least.Seconds) {
-					least = x
-				}
-			}
-			if least == nil || least.Seconds >= m.Seconds {
-				continue
-			}
-			f := finding.Finding{
-				Rule: "budget", Pos: p.position(n, o.Pos), End: p.end(n, o.Pos),
-				Message: fmt.Sprintf("%s may take %s by its own policies, but its caller allows %s: the last attempts never happen and its fallback comes too late; shorten what is inside or lengthen what is outside",
-					target.title(), seconds(m.Seconds), seconds(least.Seconds)),
-				Package: n.pkg.Path, Func: n.Name, Callee: target.ID,
-			}
-			if least.Made.Line > 0 {
-				f.Related = []finding.Related{{Pos: p.position(&node{pkg: least.pkg}, least.Made), Message: "the caller's timeout of " + seconds(least.Seconds)}}
-			}
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-func seconds(s float64) string { return time.Duration(s * float64(time.Second)).String() }
 
 // freshbreaker finds breakers that are made per call.
 func freshbreaker(p *program, _ []call) []finding.Finding {

@@ -57,6 +57,7 @@ type program struct {
 	solved    bool               // nothing flows any more
 	outside   map[int32]bool     // what setOutside knows
 	ordered   map[int32][]int32  // by variable: its values in order, once solved
+	terms     map[int32]*terms   // of dependencies, once solved
 }
 
 type pkg struct {
@@ -622,46 +623,6 @@ func (p *program) passContext(o *op, v int32, timed bool, limit float64) {
 	default:
 		p.flow(v, o.v(o.Context))
 	}
-}
-
-// limit returns the attempt timeout that a resil guard gives what it runs, in
-// seconds; 0 if none is stated.
-func (p *program) limit(o *op) float64 {
-	if m := p.guardMethod(o.node.top); m != nil {
-		return m.Attempt
-	}
-	if len(o.Args) < 2 {
-		return 0
-	}
-	limit := 0.0
-	seen := make(map[int32]bool)
-	var look func(v int32)
-	look = func(v int32) {
-		for val := range p.pts[v] {
-			if seen[val] {
-				continue
-			}
-			seen[val] = true
-			x := &p.values[val]
-			if strings.HasSuffix(x.Name, "/runtime.Timeout") {
-				for _, s := range x.Set {
-					if _, ns, ok := strings.Cut(s, "="); ok {
-						if n, err := strconv.ParseFloat(ns, 64); err == nil {
-							limit = max(limit, n/1e9)
-						}
-					}
-				}
-				if limit == 0 {
-					limit = 1e9 // stated, but not as a constant
-				}
-			}
-			for _, in := range x.in {
-				look(in)
-			}
-		}
-	}
-	look(o.v(o.Args[1]))
-	return limit
 }
 
 // maxWraps is how many calls, one of what comes out of the other, are told apart.

@@ -44,19 +44,27 @@ func (p *program) fallBack() {
 func (p *program) candidates(o *op) []*typeInfo {
 	all := p.implementers(o.Iface)
 	var decorators, others []*typeInfo
-	self := false
+	innermost := false // what a decorator decorates is no decorator
 	for _, t := range all {
-		if slices.ContainsFunc(t.Fields, func(f summary.Field) bool { return f.Iface == o.Iface }) {
-			decorators = append(decorators, t)
-			self = self || "("+t.Name+")."+o.node.top.Method == o.node.top.ID
-		} else {
+		switch {
+		case !slices.ContainsFunc(t.Fields, func(f summary.Field) bool { return f.Iface == o.Iface }):
 			others = append(others, t)
+		case "("+t.Name+")."+o.node.top.Method != o.node.top.ID:
+			decorators = append(decorators, t)
+		case p.isMethod(o.Iface, o.node.top.Method):
+			innermost = true
 		}
 	}
-	if len(decorators) == 0 || self {
+	if len(decorators) == 0 || innermost {
 		return others
 	}
 	return decorators
+}
+
+// isMethod reports whether an interface of the module has a method.
+func (p *program) isMethod(iface, method string) bool {
+	i := p.ifaces[iface]
+	return i != nil && slices.ContainsFunc(i.Methods, func(m summary.Method) bool { return m.Name == method })
 }
 
 // implementers returns the module's types with all methods of an interface of

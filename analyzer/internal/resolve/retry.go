@@ -23,17 +23,17 @@ func (p *program) attempts(o *op) int {
 		if n = o.Attempts; n == 0 {
 			n = o.Row.Attempts
 		}
+		n = max(n, p.attemptsBefore(o))
 	case o.Kind == summary.Extern && catalog.Effect(o.Row.Effect) == catalog.Policies:
 		n = p.policyAttempts(o)
-	case o.Kind == summary.Extern && o.Row.Dependency == "resil" && !o.node.file.Resil:
-		n = p.stated(o)
+	case o.runsGuarded():
+		if t := p.termsOf(o); t != nil {
+			n = t.attempts()
+		}
 	case o.node.file.Resil:
 		if m := p.guardMethod(o.node.top); m != nil && o.Kind == summary.Extern {
 			n = m.Attempts
 		}
-	}
-	if o.Retry && o.Attempts > 1 && o.Kind != summary.Extern {
-		n *= o.Attempts
 	}
 	return max(n, 1)
 }
@@ -43,149 +43,21 @@ func (p *program) retries(o *op) bool {
 	return o.Retry || p.attempts(o) > 1 || o.Kind == summary.Extern && catalog.Effect(o.Row.Effect) == catalog.Retry
 }
 
-// stated returns the attempts of the retry policies that a dependency is given:
-// sys.Dependency(name, resil.Retry{Attempts: 3}).
-func (p *program) stated(o *op) int {
-	n := 1
-	seen := make(map[int32]bool)
-	var look func(v int32)
-	look = func(v int32) {
-		for _, val := range p.sorted(v) {
-			x := &p.values[val]
-			if seen[val] || x.Kind != summary.ObjectValue {
-				continue
-			}
-			seen[val] = true
-			if strings.HasSuffix(x.Name, "/runtime.Retry") {
-				for _, s := range x.Set {
-					if a, ok := strings.CutPrefix(s, "Attempts="); ok {
-						if i, err := strconv.Atoi(a); err == nil {
-							n = max(n, i)
-						}
-					}
-				}
-			}
-			for _, in := range x.in {
-				look(in)
+// attemptsBefore returns the attempts of what a retry is made of before it is
+// run: retrier.New(retrier.ConstantBackoff(4, time.Second), nil).
+func (p *program) attemptsBefore(o *op) int {
+	n := 0
+	p.madeWith(o.v(o.Recv), func(s string) bool {
+		name, value, _ := strings.Cut(s, "=")
+		if name == "ConstantBackoff" || name == "ExponentialBackoff" {
+			first, _, _ := strings.Cut(value, ",")
+			if i, err := strconv.Atoi(first); err == nil {
+				n = i + 1
 			}
 		}
-	}
-	for _, a := range o.Args {
-		look(o.v(a))
-	}
-	return n
-}
-
-// policyAttempts returns the attempts of the retry policies of a failsafe call.
-func (p *program) policyAttempts(o *op) int {
-	n := 1
-	seen := make(map[int32]bool)
-	var look func(v int32)
-	look = func(v int32) {
-		for _, val := range p.sorted(v) {
-			if seen[val] {
-				continue
-			}
-			seen[val] = true
-			x := &p.values[val]
-			if strings.Contains(x.Name, "/retrypolicy.") {
-				n = max(n, 3) // its default
-				for _, s := range x.Set {
-					if r, ok := strings.CutPrefix(s, "WithMaxRetries="); ok {
-						if i, err := strconv.Atoi(r); err == nil && i >= 0 {
-							n = i + 1
-						}
-					}
-				}
-			}
-			for _, in := range x.in {
-				look(in)
-			}
-		}
-	}
-	look(o.v(o.Recv))
-	for _, a := range o.Args {
-		look(o.v(a))
-	}
-	return n
-}
-
-// hidden returns how often a client tries by itself, 1 if it does not or its
-// settings are out of sight, with the place where it is made.
-func (p *program) hidden(c *call) (int, *value) {
-	if c.row.Attempts < 2 {
-		return 1, nil
-	}
-	vals := slices.Clone(c.values)
-	if c.op.Kind == summary.Outbound {
-		vals = p.sorted(c.op.v(c.op.Recv))
-	}
-	var made *value
-	for _, val := range vals {
-		if val < 0 {
-			continue
-		}
-		x := &p.values[val]
-		if x.Kind != summary.ObjectValue || x.ID == "" {
-			continue
-		}
-		if p.retriesOff(val, make(map[int32]bool)) {
-			return 1, nil
-		}
-		made = x
-	}
-	if made == nil {
-		return 1, nil
-	}
-	return c.row.Attempts, made
-}
-
-// retriesOff reports whether an object, or something it is made of, states how
-// often to retry: its author has thought about it.
-func (p *program) retriesOff(val int32, seen map[int32]bool) bool {
-	if seen[val] {
 		return false
-	}
-	seen[val] = true
-	x := &p.values[val]
-	for _, s := range append(x.Set, p.fields[val]...) {
-		name, _, _ := strings.Cut(s, "=")
-		switch name {
-		case "WithMaxRetries", "MaxRetries", "RetryMaxAttempts", "Retryer", "RetryMax", "WithRetryMaxAttempts", "WithRetryer":
-			return true
-		}
-	}
-	for _, v := range slices.Concat(x.in, x.part, p.stored[val]) {
-		for in := range p.pts[v] {
-			k := p.values[in].Kind
-			if k == summary.FuncValue {
-				if p.setsRetries(p.values[in].node) {
-					return true
-				}
-				continue
-			}
-			if k == summary.ObjectValue && p.retriesOff(in, seen) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// setsRetries reports whether an option function stores a retry setting.
-func (p *program) setsRetries(n *node) bool {
-	if n == nil {
-		return false
-	}
-	for _, v := range n.Params {
-		for _, s := range p.stores[n.pkg.vars[v]] {
-			switch name, _, _ := strings.Cut(s.field, "="); name {
-			case "Retryer", "RetryMaxAttempts", "MaxRetries":
-				return true
-			}
-		}
-	}
-	return false
+	}, make(map[int32]bool))
+	return n
 }
 
 // guardMethod returns what the directives say of a method of a decorator.
@@ -239,7 +111,7 @@ func unsaferetry(p *program, calls []call) []finding.Finding {
 		if c.op.Retry {
 			how = "a loop in " + c.op.node.title()
 		}
-		n, made := p.hidden(c)
+		own := p.hidden(c)
 		retryingGuard := p.underRetryingGuard(c.op.node)
 		switch {
 		case c.excluded != "":
@@ -247,8 +119,8 @@ func unsaferetry(p *program, calls []call) []finding.Finding {
 			report(c.op, c.callee, "retry of %s by %s may do it twice: it is not idempotent; retry what can be repeated, or send an idempotency key", c.short(), how)
 		case how != "" && spent(again, c.op):
 			report(c.op, c.callee, "retry of %s by %s sends an empty body: its reader was made outside and is spent by the first attempt; make it inside", c.short(), how)
-		case made != nil && retryingGuard != "":
-			report(c.op, c.callee, "%s tries %d times by itself under %s, which retries too: the attempts multiply; switch the client's own retries off", c.short(), n, retryingGuard)
+		case own.times > 1 && !own.stated && retryingGuard != "":
+			report(c.op, c.callee, "%s tries %d times by itself under %s, which retries too: the attempts multiply; switch the client's own retries off", c.short(), own.times, retryingGuard)
 		}
 	}
 	leads := p.leads(calls)
@@ -354,6 +226,8 @@ func (p *program) retried() map[*node]string {
 				add(e.to, e.op.shown())
 			case e.op.Retry:
 				add(e.to, "a loop in "+n.title())
+			case e.times > 0:
+				add(e.to, e.through.title())
 			}
 		}
 	}
@@ -415,31 +289,72 @@ func retrystorm(p *program, calls []call) []finding.Finding {
 	leaves := make(map[*op]int)
 	for i := range calls {
 		if c := &calls[i]; c.excluded == "" || c.op.node.file.Resil {
-			n, _ := p.hidden(c)
-			leaves[c.op] = n
+			leaves[c.op] = p.hidden(c).times
 		}
 	}
 	s := &storm{p: p, leaves: leaves, memo: make(map[*node]cascade), open: make(map[*node]bool)}
 	var out []finding.Finding
+	told := make(map[*node]bool) // decorators whose callers are
+	report := func(o *op, above []string, c cascade) {
+		n := o.node
+		out = append(out, finding.Finding{
+			Rule: "retrystorm", Pos: p.position(n, o.Pos), End: p.end(n, o.Pos),
+			Message: fmt.Sprintf("retries multiply %s for one request on the path %s; keep the retry at one layer",
+				product(c.product), strings.Join(append(above, c.path...), " → ")),
+			Package: n.pkg.Path, Func: n.Name, Callee: o.Callee,
+		})
+	}
 	for _, n := range p.nodes {
 		if !n.pkg.own || n.file.Test || n.helper || n.file.Generated {
 			continue
 		}
 		for _, o := range n.ops {
 			below, whole := s.ofOp(o)
-			first := below.product <= stormLimit || slices.ContainsFunc(o.targets, func(t *node) bool { return t.file.Resil })
-			if whole.product <= stormLimit || whole.layers < 2 || !first || whole.product == below.product && !slices.ContainsFunc(o.targets, func(t *node) bool { return t.file.Resil && s.crosses(t) }) {
+			if whole.product <= stormLimit || whole.layers < 2 {
 				continue
 			}
-			out = append(out, finding.Finding{
-				Rule: "retrystorm", Pos: p.position(n, o.Pos), End: p.end(n, o.Pos),
-				Message: fmt.Sprintf("retries multiply to %d attempts of one request on the path %s; keep the retry at one layer",
-					whole.product, strings.Join(append([]string{n.title()}, whole.path...), " → ")),
-				Package: n.pkg.Path, Func: n.Name, Callee: o.Callee,
-			})
+			decorators := slices.ContainsFunc(o.targets, func(t *node) bool { return t.file.Resil })
+			for _, t := range o.targets {
+				told[t] = told[t] || t.file.Resil
+			}
+			if below.product > stormLimit && !decorators ||
+				whole.product == below.product && !slices.ContainsFunc(o.targets, func(t *node) bool { return t.file.Resil && s.crosses(t) }) {
+				continue
+			}
+			report(o, []string{n.title()}, whole)
+		}
+	}
+	// A decorator that nobody in sight calls: what it decorates is told.
+	for _, n := range p.nodes {
+		if !n.file.Resil || told[n] || n.outer != nil {
+			continue
+		}
+		for _, o := range n.ops {
+			_, whole := s.ofOp(o)
+			if whole.product <= stormLimit || whole.layers < 2 || !s.crosses(n) {
+				continue
+			}
+			if inner := s.innermost(n, make(map[*node]bool)); inner != nil {
+				report(inner, []string{n.title()}, whole)
+			}
 		}
 	}
 	return out
+}
+
+// attempts spells a number of attempts.
+func attempts(n int) string {
+	if n >= mostTimes {
+		return "no limit"
+	}
+	return strconv.Itoa(n) + " attempts"
+}
+
+func product(n int) string {
+	if n >= mostTimes {
+		return "without a limit"
+	}
+	return "to " + attempts(n)
 }
 
 type storm struct {
@@ -464,6 +379,33 @@ func (s *storm) crosses(t *node) bool {
 	return true
 }
 
+// innermost returns the op of the team's code below a decorator's method at which
+// the retries below it begin; nil if there is none.
+func (s *storm) innermost(n *node, seen map[*node]bool) *op {
+	if seen[n] {
+		return nil
+	}
+	seen[n] = true
+	var best *op
+	product := 0
+	for _, o := range n.ops {
+		if _, whole := s.ofOp(o); whole.product > product {
+			best, product = o, whole.product
+		}
+	}
+	if best == nil || n.pkg.own && !n.file.Generated && !n.file.Test && !n.helper {
+		return best
+	}
+	for _, e := range n.edges {
+		if e.op == best {
+			if o := s.innermost(e.to, seen); o != nil {
+				return o
+			}
+		}
+	}
+	return nil
+}
+
 // ofOp returns the cascade that an op starts, without and with its own attempts.
 func (s *storm) ofOp(o *op) (below, whole cascade) {
 	below = cascade{product: 1}
@@ -471,31 +413,41 @@ func (s *storm) ofOp(o *op) (below, whole cascade) {
 		below = cascade{product: n, path: []string{o.shown()}}
 		if n > 1 {
 			below.layers = 1
-			below.path[0] += fmt.Sprintf(" (%d attempts)", n)
+			below.path[0] += " (" + attempts(n) + ")"
 		}
 	}
+	times, by := 1, ""
 	for i := range o.node.edges {
 		e := &o.node.edges[i]
-		if e.op != o {
+		if e.op != o || e.mode == loose {
 			continue
 		}
-		if c := s.of(e.to); c.product > below.product || len(below.path) == 0 {
-			below = c
+		c := s.of(e.to)
+		if n := max(e.times, 1); c.product*n > below.product*times || len(below.path) == 0 {
+			below, times = c, n
 			if e.to.top != o.node.top {
 				below.path = append([]string{e.to.title()}, below.path...)
+			}
+			if n > 1 {
+				by = e.through.title()
 			}
 		}
 	}
 	whole = below
-	if n := s.p.attempts(o); n > 1 {
-		whole.product *= n
-		whole.layers++
-		name := o.shown()
-		if o.node.file.Resil {
-			name = "its guard"
+	layer := func(name string, n int) {
+		if n > 1 {
+			whole.product = min(whole.product*n, mostTimes)
+			whole.layers++
+			whole.path = append([]string{name + " (" + attempts(n) + ")"}, whole.path...)
 		}
-		whole.path = append([]string{fmt.Sprintf("%s (%d attempts)", name, n)}, below.path...)
 	}
+	layer(by, times)
+	name := o.shown()
+	if o.node.file.Resil {
+		name = "its guard"
+	}
+	layer(name, s.p.attempts(o))
+	layer("a loop in "+o.node.title(), o.Turns)
 	return below, whole
 }
 

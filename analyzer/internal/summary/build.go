@@ -88,6 +88,7 @@ type builder struct {
 	guardedNames map[string]bool             // see guardedTypes
 	uses         map[*types.Var]int          // see timesUsed
 	bodies       map[types.Object][]ast.Expr // the readers in requests that variables hold
+	settings     settings                    // package variables, once they are asked for
 
 	callee *types.Func // the function whose arguments are being walked
 	sendee ast.Expr    // the channel of the send that is being walked
@@ -120,6 +121,8 @@ type function struct {
 	roundTrip  bool
 	idempotent bool         // it sets an idempotency key
 	absent     types.Object // the context parameter that is nil here
+
+	settings settings // variables of a declared function, once they are asked for
 }
 
 // started is an op on a goroutine; the function may wait for it further down.
@@ -138,9 +141,10 @@ type region struct {
 }
 
 type loop struct {
-	node     ast.Stmt
-	retry    bool
-	attempts int
+	node  ast.Stmt
+	retry bool
+	turns int // 0 = unknown
+	of    int // 1 + index of the parameter that says how many, 0 = none
 }
 
 func (b *builder) file(f *ast.File) {
@@ -502,7 +506,7 @@ func (b *builder) op(o Op) int {
 	if len(b.fn.loops) > 0 {
 		for _, l := range b.fn.loops {
 			if l.retry {
-				o.Retry, o.Attempts = true, max(o.Attempts, l.attempts)
+				o.Retry, o.Turns, o.TurnsOf = true, max(o.Turns, 1)*max(l.turns, 1), max(o.TurnsOf, l.of)
 			}
 		}
 	}

@@ -337,6 +337,7 @@ func (b *builder) invoke(c site) []Var {
 		op.Kind, op.Callee, op.Results = Static, b.id(fn), b.results(c.sig)
 		op.Reader, op.ReaderUp = b.takesReader(c)
 		op.Swaps = b.swaps(c)
+		op.Counts = b.counts(c)
 		b.op(op)
 		b.noteVia(c, op.Callee)
 		return op.Results
@@ -824,7 +825,11 @@ func (b *builder) contextCall(c site) ([]Var, bool) {
 		case "Background", "TODO", "WithoutCancel":
 			b.bind(v, Value{Kind: ContextValue, Bound: Endless})
 		case "WithTimeout", "WithDeadline", "WithTimeoutCause", "WithDeadlineCause":
-			b.bind(v, Value{Kind: ContextValue, Bound: Limited, Seconds: b.seconds(c), Made: b.pos(c.name)})
+			o := Value{Kind: ContextValue, ID: b.objectID(c.name), Bound: Limited, Seconds: b.remaining(c), Made: b.pos(c.name)}
+			if len(c.args) > 0 && c.args[0] != 0 {
+				o.In = []Var{c.args[0]}
+			}
+			b.bind(v, o)
 		case "WithCancel", "WithCancelCause", "WithValue":
 			if len(c.args) > 0 {
 				b.flow(v, c.args[0])
@@ -952,59 +957,6 @@ func (b *builder) contextResult(v Var, c site) {
 		b.bind(v, Value{Kind: ContextValue, Bound: Foreign})
 	}
 }
-
-// seconds returns the constant duration among the arguments, 0 if there is none.
-func (b *builder) seconds(c site) float64 {
-	for _, e := range c.exprs {
-		tv := b.u.Info.Types[e]
-		if tv.Value == nil || !isType(tv.Type, "time", "Duration") {
-			continue
-		}
-		if n, ok := constant.Int64Val(constant.ToInt(tv.Value)); ok {
-			return float64(n) / 1e9
-		}
-	}
-	return 0
-}
-
-// attempts returns how often a retry helper tries, as far as its arguments say.
-func (b *builder) attempts(c site, row *catalog.Row) int {
-	if row.Effect != catalog.Retry {
-		return 0
-	}
-	found := 0
-	for _, e := range c.exprs {
-		ast.Inspect(e, func(n ast.Node) bool {
-			if _, ok := n.(*ast.FuncLit); ok {
-				return false
-			}
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			fn := b.funcOf(call.Fun)
-			if fn == nil || !attemptOptions[fn.Name()] {
-				return true
-			}
-			for _, a := range call.Args {
-				if tv := b.u.Info.Types[a]; tv.Value != nil {
-					if n, ok := constant.Int64Val(constant.ToInt(tv.Value)); ok && n > 0 {
-						found = int(n)
-						if strings.Contains(fn.Name(), "Retries") {
-							found++
-						}
-					}
-				}
-			}
-			return true
-		})
-	}
-	return found
-}
-
-// attemptOptions are the options of retry helpers that state attempts, or
-// retries after the first one.
-var attemptOptions = map[string]bool{"Attempts": true, "WithMaxRetries": true, "WithMaxTries": true, "WithMaxAttempts": true}
 
 // writes reports whether a call is certainly not idempotent.
 func (b *builder) writes(c site, row Row) bool {
@@ -1228,86 +1180,4 @@ func (b *builder) rewound(n ast.Node, obj *types.Var) bool {
 func isReader(t types.Type) bool {
 	return isType(t, "io", "Reader") || isType(t, "io", "ReadCloser") || isType(t, "bytes", "Buffer") ||
 		isType(t, "bytes", "Reader") || isType(t, "strings", "Reader")
-}
-
-// enterLoop opens a loop.
-func (b *builder) enterLoop(s ast.Stmt, body *ast.BlockStmt) {
-	retry, attempts := b.retryLoop(s, body)
-	b.fn.loops = append(b.fn.loops, loop{node: s, retry: retry, attempts: attempts})
-}
-
-// retryLoop recognises a loop that tries again when an error came back: it
-// counts or runs for ever, and leaves on success or goes on after a failure.
-func (b *builder) retryLoop(s ast.Stmt, body *ast.BlockStmt) (retry bool, attempts int) {
-	switch s := s.(type) {
-	case *ast.ForStmt:
-		if c, ok := s.Cond.(*ast.BinaryExpr); ok && (c.Op == token.LSS || c.Op == token.LEQ) {
-			if tv := b.u.Info.Types[c.Y]; tv.Value != nil {
-				n, _ := constant.Int64Val(constant.ToInt(tv.Value))
-				attempts = int(n)
-			}
-		}
-	case *ast.RangeStmt:
-		tv := b.u.Info.Types[s.X]
-		basic, ok := underlying(tv.Type).(*types.Basic)
-		if !ok || basic.Info()&types.IsInteger == 0 {
-			return false, 0 // over things: each is another call
-		}
-		if tv.Value != nil {
-			n, _ := constant.Int64Val(constant.ToInt(tv.Value))
-			attempts = int(n)
-		}
-	}
-	leaves, repeats := false, false
-	for _, st := range body.List {
-		ifs, ok := st.(*ast.IfStmt)
-		if !ok {
-			continue
-		}
-		cond, ok := ifs.Cond.(*ast.BinaryExpr)
-		if !ok || !b.isError(cond.X) || !b.u.Info.Types[cond.Y].IsNil() {
-			continue
-		}
-		switch {
-		case cond.Op == token.EQL && ends(ifs.Body, token.BREAK):
-			leaves = true
-		case cond.Op == token.NEQ && ends(ifs.Body, token.CONTINUE):
-			repeats = true
-		}
-	}
-	if repeats && len(body.List) > 0 && !leaves {
-		// "if err != nil { …; continue }; return": leaves at its end
-		leaves = leavesAtEnd(body.List[len(body.List)-1])
-		return leaves, attempts
-	}
-	return leaves, attempts
-}
-
-func (b *builder) isError(e ast.Expr) bool {
-	t := b.typeOf(e)
-	return t != nil && types.Identical(t, types.Universe.Lookup("error").Type())
-}
-
-// ends reports whether a block ends in return or in a branch of this kind.
-func ends(s *ast.BlockStmt, branch token.Token) bool {
-	if len(s.List) == 0 {
-		return false
-	}
-	switch last := s.List[len(s.List)-1].(type) {
-	case *ast.ReturnStmt:
-		return branch == token.BREAK
-	case *ast.BranchStmt:
-		return last.Tok == branch
-	}
-	return false
-}
-
-func leavesAtEnd(s ast.Stmt) bool {
-	switch s := s.(type) {
-	case *ast.ReturnStmt:
-		return true
-	case *ast.BranchStmt:
-		return s.Tok == token.BREAK
-	}
-	return false
 }

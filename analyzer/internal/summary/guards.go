@@ -41,6 +41,7 @@ func (b *builder) guard(i *model.Interface, file int32) Guard {
 			if gm.Attempt == 0 {
 				gm.Attempt = m.Timeout.Value.Total.Seconds()
 			}
+			gm.Total = m.Timeout.Value.Total.Seconds()
 		}
 		gm.Seconds = m.WorstCase.Seconds()
 		for _, f := range m.Fallbacks {

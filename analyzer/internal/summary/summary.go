@@ -154,8 +154,12 @@ type Op struct {
 	Keyed    bool   // the function sets an idempotency key
 	Reader   bool   // passes a reader made outside the innermost function literal or retry loop
 	ReaderUp uint8  // how many functions further out it was made
-	Attempts int    // stated attempts of a retry helper or policy, 0 = unknown
-	Swaps    []Swap // what could be called instead of the receiver
+	Attempts int    // Extern: stated attempts of a retry helper, 0 = nothing is said, -1 = something not constant
+	Turns    int    // attempts of the hand-written retry loops around it, 0 = unknown
+	Counts   []int  // Static: by parameter, the numbers passed beside a function; nil without
+
+	TurnsOf int    // 1 + index of the parameter that bounds the retry loop, 0 = none does
+	Swaps   []Swap // what could be called instead of the receiver
 }
 
 // Swap is a guarded thing in scope that has the method that a call calls.
@@ -208,7 +212,7 @@ type Value struct {
 	Made  Pos
 	Send  *Row // it is a channel: what is sent on it is a call
 
-	// Contexts.
+	// Contexts. Limited ones have an ID, and in In those that they derive from.
 	Bound   Bound
 	Seconds float64 // Limited: the limit, 0 = unknown
 }
@@ -304,6 +308,7 @@ type GuardMethod struct {
 	Attempts   int     // of its retry, 1 = none
 	Seconds    float64 // worst case, 0 = unbounded
 	Attempt    float64 // timeout of one attempt in seconds, 0 = none
+	Total      float64 // total timeout in seconds, 0 = none
 	Fallbacks  []Fallback
 }
 
