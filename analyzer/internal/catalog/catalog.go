@@ -204,6 +204,11 @@ func (c *Catalog) MakesBreakers(importPath string) bool {
 	return slices.ContainsFunc(c.rowsFor(Normalize(importPath)), func(r *Row) bool { return r.Effect == Breaker })
 }
 
+// Admits reports whether a function of the package asks a two-step breaker.
+func (c *Catalog) Admits(importPath string) bool {
+	return slices.ContainsFunc(c.rowsFor(Normalize(importPath)), func(r *Row) bool { return r.Effect == Region })
+}
+
 // Lookup returns the row of a function or method, nil if it has none. through
 // is the static type on which a method is selected, which may be an interface
 // that embeds the declaring one; nil if unknown.

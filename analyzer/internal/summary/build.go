@@ -30,7 +30,7 @@ func Of(u *finding.Unit, cat *catalog.Catalog, dep func(path string) *Package) *
 		tables:    make(map[string]int),
 		evidenced: make(map[*types.Func]*Row),
 		clients:   make(map[*types.Package][]*types.TypeName),
-		depFuncs:  make(map[string]map[string]string),
+		facts:     make(map[string]*depFacts),
 
 		initialised: make(map[*types.Var]bool),
 		aliases:     make(map[*types.Var]Var),
@@ -46,6 +46,7 @@ func Of(u *finding.Unit, cat *catalog.Catalog, dep func(path string) *Package) *
 	}
 	slices.Sort(b.out.Imports)
 	b.guards()
+	b.findAdmitters()
 	for i, f := range u.Files {
 		b.at, b.test = int32(i), b.out.Files[i].Test
 		b.declarations(f)
@@ -70,7 +71,8 @@ type builder struct {
 	tables    map[string]int // of foreign types, index in out.Types by name
 	evidenced map[*types.Func]*Row
 	clients   map[*types.Package][]*types.TypeName // exported types of catalogued packages
-	depFuncs  map[string]map[string]string         // outbound functions of other packages
+	facts     map[string]*depFacts                 // of other packages
+	admitters map[*types.Func]string               // functions that ask a guard for their callers
 
 	guarded  []map[int]string          // by file: reasons of //resil:guarded by line
 	lined    []bool                    // by file: it has //line comments
@@ -335,7 +337,7 @@ func (b *builder) funcDecl(d *ast.FuncDecl) {
 	f := Func{
 		ID: b.id(obj), Name: shortName(obj), Pos: b.pos(d.Name), Outer: -1,
 		Exported: d.Name.IsExported(), Handler: isHandler(sig), Helper: isHelper(sig),
-		Guarded: b.funcDirs[d].guarded, Outbound: b.funcDirs[d].outbound,
+		Guarded: b.funcDirs[d].guarded, Outbound: b.funcDirs[d].outbound, Admits: b.admitters[obj],
 	}
 	if r := b.cat.Lookup(obj, nil); r != nil && r.Line == 0 && r.Effect == catalog.Call {
 		f.Outbound = r.Dependency // the user says so

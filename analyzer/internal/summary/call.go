@@ -339,6 +339,9 @@ func (b *builder) invoke(c site) []Var {
 		op.Swaps = b.swaps(c)
 		op.Counts = b.counts(c)
 		b.op(op)
+		if g := b.admits(fn); g != "" {
+			b.admit(c, g)
+		}
 		b.noteVia(c, op.Callee)
 		return op.Results
 	}
@@ -485,28 +488,49 @@ func (b *builder) outboundName(fn *types.Func) string {
 	if fn.Pkg() == b.u.Pkg {
 		return b.outbound[fn]
 	}
-	if fn.Pkg() == nil || b.dep == nil {
+	if fn.Pkg() == nil {
 		return ""
 	}
-	p := fn.Pkg().Path()
-	names, ok := b.depFuncs[p]
-	if !ok {
-		if dep := b.dep(p); dep != nil {
-			for _, f := range dep.Funcs {
-				if f.Outbound != "" {
-					if names == nil {
-						names = make(map[string]string)
-					}
-					names[f.ID] = f.Outbound
-				}
-			}
+	if names := b.factsOf(fn.Pkg().Path()).outbound; names != nil {
+		return names[b.id(fn)]
+	}
+	return ""
+}
+
+// depFacts are what another package says of its functions, by ID.
+type depFacts struct {
+	outbound map[string]string // names that //resil:outbound gives
+	admits   map[string]string // guards that they ask for their callers
+}
+
+func (b *builder) factsOf(path string) *depFacts {
+	facts, ok := b.facts[path]
+	if ok {
+		return facts
+	}
+	facts = new(depFacts)
+	b.facts[path] = facts
+	if b.dep == nil {
+		return facts
+	}
+	if dep := b.dep(path); dep != nil {
+		for i := range dep.Funcs {
+			f := &dep.Funcs[i]
+			note(&facts.outbound, f.ID, f.Outbound)
+			note(&facts.admits, f.ID, f.Admits)
 		}
-		b.depFuncs[p] = names
 	}
-	if names == nil {
-		return ""
+	return facts
+}
+
+func note(to *map[string]string, key, value string) {
+	if value == "" {
+		return
 	}
-	return names[b.id(fn)]
+	if *to == nil {
+		*to = make(map[string]string)
+	}
+	(*to)[key] = value
 }
 
 func (b *builder) rowOf(r *catalog.Row, c site) Row {
@@ -636,7 +660,7 @@ func (b *builder) special(c site, op Op, row *catalog.Row) []Var {
 	case catalog.Region:
 		op.Kind = Extern
 		b.op(op)
-		b.fn.regions = append(b.fn.regions, region{guard: row.Dependency, from: c.node.End(), asked: receiverOf(c.node)})
+		b.admit(c, row.Dependency)
 	case catalog.Breaker:
 		b.noteFresh(c)
 		return b.object(c, row.Dependency)
@@ -652,6 +676,11 @@ func (b *builder) special(c site, op Op, row *catalog.Row) []Var {
 		b.op(op)
 	}
 	return b.object(c, "")
+}
+
+// admit begins what a guard admits.
+func (b *builder) admit(c site, guard string) {
+	b.fn.regions = append(b.fn.regions, region{guard: guard, from: c.node.End(), asked: receiverOf(c.node)})
 }
 
 // injector returns the variables of an injector of faults. If the code does not

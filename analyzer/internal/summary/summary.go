@@ -108,6 +108,7 @@ type Func struct {
 	Config   bool   // a function value that is part of a foreign thing's settings
 	Guarded  string // reason of //resil:guarded
 	Outbound string // name of //resil:outbound
+	Admits   string // the guard that it asks for its caller: a two-step breaker
 	Recv     Var
 	Params   []Var // by parameter; what is not followed is 0
 	Results  []Var // by result
