@@ -239,7 +239,7 @@ type Cmders interface {
 	}
 	want := []string{
 		`First [0] -1 ""`, `Alias [0] -1 ""`, `Two [0 2] -1 ""`, `Command [] 1 ""`,
-		`Own [] -1 "no error result"`, `None [] -1 "no error result"`,
+		`Own [] -1 "no error result, for a rejection cannot be a *redis.ErrNil"`, `None [] -1 "no error result"`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)

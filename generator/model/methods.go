@@ -144,12 +144,17 @@ func (m *Method) judge() (plain, impossible string) {
 	if len(m.Errors) > 0 || m.Command >= 0 {
 		return "", ""
 	}
+	plain = "no error result"
 	for _, r := range m.Results {
+		name := types.TypeString(r.Type, (*types.Package).Name)
 		if hasErr(r.Type) {
-			return "", "returns " + types.TypeString(r.Type, (*types.Package).Name) + ", whose Err() cannot be set, so a rejection has no way to the caller"
+			return "", "returns " + name + ", whose Err() cannot be set, so a rejection has no way to the caller"
+		}
+		if types.Implements(r.Type, errorIface) {
+			plain = "no error result, for a rejection cannot be a " + name
 		}
 	}
-	return "no error result", ""
+	return plain, ""
 }
 
 // invalid reports whether the signature uses a type that did not resolve.

@@ -420,19 +420,22 @@ func (m *method) unpack(err string, call jen.Code) []jen.Code {
 	}
 	body := []jen.Code{jen.List(left, jen.Id(err)).Op(":=").Add(call)}
 	if m.Command >= 0 {
-		body = append(body, m.report(command, err))
+		body = append(body, m.report(command, err)...)
 	}
 	return append(body, jen.Return(results...))
 }
 
-// report returns the statement that puts an error into a command. A call that
-// was refused has no command yet.
-func (m *method) report(command, err string) jen.Code {
+// report returns the statements that put an error into a command. A call that
+// was refused has no command yet, nor has a zero answer.
+func (m *method) report(command, err string) []jen.Code {
 	pointer := types.Unalias(m.Results[m.Command].Type).(*types.Pointer)
-	return jen.If(jen.Id(err).Op("!=").Nil()).Block(
-		jen.If(jen.Id(command).Op("==").Nil()).Block(
-			jen.Id(command).Op("=").Op("&").Id(m.typ(pointer.Elem())).Values(),
-		),
-		jen.Id(command).Dot("SetErr").Call(jen.Id(err)),
+	made := jen.If(jen.Id(command).Op("==").Nil()).Block(
+		jen.Id(command).Op("=").Op("&").Id(m.typ(pointer.Elem())).Values(),
 	)
+	set := jen.Id(command).Dot("SetErr").Call(jen.Id(err))
+	failed := jen.If(jen.Id(err).Op("!=").Nil())
+	if m.fallbackOf(resil.StrategyZero) != nil {
+		return []jen.Code{made, failed.Block(set)}
+	}
+	return []jen.Code{failed.Block(made, set)}
 }

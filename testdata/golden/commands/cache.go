@@ -22,6 +22,9 @@ type Cache interface {
 	Len(ctx context.Context, keys ...string) *kv.Cmd[int]
 	//resil:write
 	Swap(ctx context.Context, key string) (cmd *kv.StringCmd, swapped bool)
+	//resil:read
+	//resil:fallback zero
+	Peek(ctx context.Context, key string) (*kv.StringCmd, int)
 	Ping(ctx context.Context) *kv.StringCmd
 }
 

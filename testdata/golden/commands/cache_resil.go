@@ -22,6 +22,7 @@ type GuardedCache struct {
 	get  *resil.Method
 	len  *resil.Method
 	swap *resil.Method
+	peek *resil.Method
 	ping *resil.Method
 }
 
@@ -64,6 +65,14 @@ func NewGuardedCache(sys *resil.System, next Cache) *GuardedCache {
 			Timeout: resil.Timeout{Attempt: time.Second},
 			Ignore:  isAnswer,
 			Levels:  resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActShed, resil.ActShed},
+		}),
+		peek: guard.Method(resil.MethodSpec{
+			Name:      "Peek",
+			Kind:      resil.Read,
+			Timeout:   resil.Timeout{Attempt: time.Second},
+			Ignore:    isAnswer,
+			Fallbacks: []resil.Fallback{{Strategy: resil.StrategyZero}},
+			Levels:    resil.Actions{resil.ActCall, resil.ActCall, resil.ActCall, resil.ActCall, resil.ActFallback},
 		}),
 		ping: guard.Method(resil.MethodSpec{
 			Name:    "Ping",
@@ -130,6 +139,26 @@ func (g *GuardedCache) Swap(ctx context.Context, key string) (*kv.StringCmd, boo
 		all.cmd.SetErr(err)
 	}
 	return all.cmd, all.swapped
+}
+
+// Peek calls the client under these policies, outermost first: fallback to
+// zero, circuit breaker, timeout 1s.
+func (g *GuardedCache) Peek(ctx context.Context, key string) (*kv.StringCmd, int) {
+	type results struct {
+		stringCmd *kv.StringCmd
+		n         int
+	}
+	all, err := resil.CallWith(ctx, g.peek, func(ctx context.Context) (results, error) {
+		stringCmd, n := g.next.Peek(ctx, key)
+		return results{stringCmd: stringCmd, n: n}, stringCmd.Err()
+	}, resil.With[results]{})
+	if all.stringCmd == nil {
+		all.stringCmd = &kv.StringCmd{}
+	}
+	if err != nil {
+		all.stringCmd.SetErr(err)
+	}
+	return all.stringCmd, all.n
 }
 
 // Ping calls the client under these policies, outermost first: circuit breaker,

@@ -21,6 +21,32 @@ func (c *client) Swap(context.Context, string) (*kv.StringCmd, bool) {
 	return kv.NewString("old", c.err), c.err == nil
 }
 
+func (c *client) Peek(context.Context, string) (*kv.StringCmd, int) {
+	return kv.NewString("peeked", c.err), 6
+}
+
+// TestZeroOfACommandIsOne fails a client: a nil command would panic in callers,
+// who ask it for its error before anything else.
+func TestZeroOfACommandIsOne(t *testing.T) {
+	sys, err := resil.New(resil.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{}
+	g := NewGuardedCache(sys, c)
+	if cmd, n := g.Peek(t.Context(), "k"); cmd.Val() != "peeked" || n != 6 || cmd.Err() != nil {
+		t.Errorf("Peek = %q, %d, %v", cmd.Val(), n, cmd.Err())
+	}
+	c.err = errors.New("down")
+	if cmd, n := g.Peek(t.Context(), "k"); cmd == nil || cmd.Val() != "" || n != 0 || cmd.Err() != nil {
+		t.Errorf("Peek = %v, %d, want an empty command without an error", cmd, n)
+	}
+	c.err = kv.Nil
+	if cmd, _ := g.Peek(t.Context(), "k"); cmd.Err() != kv.Nil {
+		t.Errorf("Peek = %v, want the answer kv.Nil", cmd.Err())
+	}
+}
+
 func TestCommandsCarryRejections(t *testing.T) {
 	sys, err := resil.New(resil.Config{})
 	if err != nil {
