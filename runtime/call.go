@@ -89,9 +89,8 @@ func attempt[T any](s *call, a *arm, do func(context.Context) (T, error), with *
 		return v, nil
 	}
 	v, err = inject(s, a, do)
-	if err == nil && with != nil && with.tie != nil && a.own != nil {
-		v, err = tied(a.own, v, with.tie)
-		a.tied = err == nil
+	if with != nil && with.tie != nil && a.own != nil {
+		v, err = outlive(a, v, err, with.tie)
 	}
 	s.finish(a, err)
 	if a.end != nil {

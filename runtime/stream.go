@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/resilgo/resil/runtime/internal/reply"
 )
 
 // CallStream is [Call] for a method whose result outlives it: a body, rows. The
@@ -23,6 +25,18 @@ func CallStream[T any](ctx context.Context, m *Method, do func(context.Context) 
 // CallStreamWith is [CallStream] with what may stand in for the client.
 func CallStreamWith[T any](ctx context.Context, m *Method, do func(context.Context) (T, error), tie func(T, context.CancelFunc) T, with With[T]) (T, error) {
 	return invoke(ctx, m, do, &standIns[T]{With: with, tie: tie})
+}
+
+// outlive lets the result of an attempt live on, also one that came with its
+// failure.
+func outlive[T any](a *arm, v T, err error, tie func(T, context.CancelFunc) T) (T, error) {
+	if err == nil {
+		v, err = tied(a.own, v, tie)
+		a.tied = err == nil
+	} else if _, open := err.(reply.Open); open && a.own.lift() == nil { //nolint:errorlint // as the client returned it
+		v, a.tied = tie(v, a.own.end), true
+	}
+	return v, err
 }
 
 // tied lifts the deadline of own and ties the rest to the result's end.

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/internal/reply"
 	"github.com/resilgo/resil/runtime/internal/wire"
 )
 
@@ -55,8 +56,8 @@ type Config struct {
 // OtherHosts is the dependency of hosts beyond Config.Max.
 const OtherHosts = "other-hosts"
 
-// maxFailureBody is how much of a failed response's body is kept: the attempt
-// that it belongs to is over when the caller reads it.
+// maxFailureBody is how much of a failed response's body is read before another
+// attempt, so that its connection can be used again.
 const maxFailureBody = 64 << 10
 
 // Transport is a guarding http.RoundTripper. It is safe for concurrent use.
@@ -142,8 +143,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if name == "" {
 		return t.next.RoundTrip(req)
 	}
-	trip := &trip{transport: t, req: req}
-	resp, err := resil.CallStream(req.Context(), t.host(name).method(t, req), trip.attempt, resil.TieResponse)
+	h := t.host(name)
+	m, repeatable := h.method(t, req)
+	trip := &trip{transport: t, req: req, again: repeatable && h.policies.Retry != nil}
+	resp, err := resil.CallStream(req.Context(), m, trip.attempt, resil.TieResponse)
 	trip.end()
 	if err == nil {
 		return resp, nil
@@ -151,7 +154,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if status := (*StatusError)(nil); errors.As(err, &status) && status.Response == trip.last {
 		return trip.last, nil // it came: what it says is for the caller to read
 	}
-	trip.discard(trip.last)
+	discard(trip.last)
 	return nil, err
 }
 
@@ -208,7 +211,7 @@ var verbs = map[string]resil.Kind{
 
 // method returns the guarded method of a request: its verb, and apart those
 // requests that may be repeated and those that may not.
-func (h *host) method(t *Transport, req *http.Request) *resil.Method {
+func (h *host) method(t *Transport, req *http.Request) (m *resil.Method, repeatable bool) {
 	verb := req.Method
 	if verb == "" {
 		verb = http.MethodGet
@@ -218,7 +221,7 @@ func (h *host) method(t *Transport, req *http.Request) *resil.Method {
 		verb = "OTHER"
 	}
 	replayable := req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
-	repeatable := replayable && t.cfg.Repeatable(req)
+	repeatable = replayable && t.cfg.Repeatable(req)
 	name := verb
 	switch {
 	case repeatable && kind != resil.Read:
@@ -227,15 +230,15 @@ func (h *host) method(t *Transport, req *http.Request) *resil.Method {
 		name = verb + "_once"
 	}
 	h.mu.RLock()
-	m := h.methods[name]
+	m = h.methods[name]
 	h.mu.RUnlock()
 	if m != nil {
-		return m
+		return m, repeatable
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if m := h.methods[name]; m != nil {
-		return m
+		return m, repeatable
 	}
 	spec := resil.MethodSpec{
 		Name: name, Kind: kind, Idempotent: repeatable && kind != resil.Read,
@@ -247,7 +250,7 @@ func (h *host) method(t *Transport, req *http.Request) *resil.Method {
 	}
 	m = h.guard.Method(spec)
 	h.methods[name] = m
-	return m
+	return m, repeatable
 }
 
 // StatusError is the failure that a response's status tells, as policies see
@@ -267,13 +270,14 @@ func (e *StatusError) HTTPResponse() *http.Response { return e.Response }
 type trip struct {
 	transport *Transport
 	req       *http.Request
+	again     bool // it may be sent again
 	tries     int
 	last      *http.Response // of the try before
 }
 
 // attempt sends the request once.
 func (t *trip) attempt(ctx context.Context) (*http.Response, error) {
-	t.discard(t.last)
+	discard(t.last)
 	t.last = nil
 	req, err := t.request(ctx)
 	if err != nil {
@@ -287,9 +291,11 @@ func (t *trip) attempt(ctx context.Context) (*http.Response, error) {
 	if !t.transport.cfg.Failure(resp) {
 		return resp, nil
 	}
-	keepBody(resp)
+	if t.again {
+		keepBody(resp)
+	}
 	t.last = resp
-	return resp, &StatusError{resp}
+	return resp, reply.Open{Failure: &StatusError{resp}}
 }
 
 // request returns the request of this attempt: the caller's must not change.
@@ -319,14 +325,11 @@ func (t *trip) end() {
 	}
 }
 
-// discard lets go of a response that nobody will read, such that its connection
-// can be used again if little is left of it.
-func (t *trip) discard(resp *http.Response) {
-	if resp == nil || resp.Body == nil {
-		return
+// discard lets go of a response that nobody will read.
+func discard(resp *http.Response) {
+	if resp != nil && resp.Body != nil {
+		_ = resp.Body.Close()
 	}
-	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
-	_ = resp.Body.Close()
 }
 
 // keepBody reads the beginning of a failed response's body while its attempt

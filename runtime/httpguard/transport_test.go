@@ -168,7 +168,7 @@ func TestRetriesOnlyWhatMayBeRepeated(t *testing.T) {
 				if err != nil || resp.StatusCode != 503 {
 					t.Fatalf("%v, %v; want the last 503", resp, err)
 				}
-				if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "busy" {
+				if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "busy" || resp.Body.Close() != nil {
 					t.Errorf("body %q, %v", text, err)
 				}
 				if int32(len(bodies)) != tc.calls {
@@ -338,11 +338,21 @@ func TestTimeoutBoundsTheHeaderAndNotTheBody(t *testing.T) {
 }
 
 func TestLongBodiesOfFailuresAreWhole(t *testing.T) {
-	long := strings.Repeat("0123456789", 20_000)
-	rt := httpguard.New(newSystem(t), roundTrip(func(r *http.Request) (*http.Response, error) { return respond(r, 500, long), nil }), httpguard.Config{})
-	_, text, err := get(t, rt, "GET", "http://a.example/", "")
-	if err != nil || text != long {
-		t.Errorf("%d bytes, %v; want %d", len(text), err, len(long))
+	long := strings.Repeat("0123456789", 200_000)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, long)
+	}))
+	defer server.Close()
+	for name, p := range map[string]httpguard.Policies{
+		"no policies":  {},
+		"with timeout": {Timeout: resil.Timeout{Attempt: time.Minute}},
+		"retried":      {Timeout: resil.Timeout{Attempt: time.Minute}, Retry: &resil.Retry{Attempts: 2, Base: time.Millisecond, Max: time.Millisecond}},
+	} {
+		resp, text, err := get(t, httpguard.New(newSystem(t), nil, httpguard.Config{Default: p}), "GET", server.URL, "")
+		if err != nil || resp.StatusCode != http.StatusInternalServerError || text != long {
+			t.Errorf("%s: %d bytes, %v; want %d", name, len(text), err, len(long))
+		}
 	}
 }
 

@@ -36,6 +36,17 @@ func RetryAfter(err error) (d time.Duration) {
 	return d
 }
 
+// Open is a failure with an answer to read, such as the page that comes with a
+// status: the answer outlives its attempt as that of a success does. Whoever
+// returns it sees to it that the answer of each attempt is closed.
+type Open struct{ Failure error }
+
+// Error returns the failure's text.
+func (o Open) Error() string { return o.Failure.Error() }
+
+// Unwrap returns the failure.
+func (o Open) Unwrap() error { return o.Failure }
+
 // find returns the first value that f finds in the tree of err, outermost
 // error first.
 func find[T any](err error, f func(error) (T, bool)) (T, bool) {
