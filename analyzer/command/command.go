@@ -130,7 +130,11 @@ func (c *command) analyze() (int, error) {
 		}
 	}
 	var res driver.Result
-	for _, t := range targets(c.dir, c.set.Args()) {
+	runs, err := targets(c.dir, c.set.Args())
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range runs {
 		of, err := driver.Module{
 			Dir:      t.dir,
 			Patterns: t.patterns,

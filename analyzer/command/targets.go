@@ -1,6 +1,9 @@
 package command
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,19 +22,33 @@ type target struct {
 // they belong to: a rule sees packages, never files. The files may belong to
 // several modules, each of which is a run of its own; of those that "./..." passes
 // over, such as test data, there is nothing to see.
-func targets(dir string, args []string) []target {
-	if len(args) == 0 || slices.ContainsFunc(args, func(arg string) bool { return !strings.HasSuffix(arg, ".go") }) {
-		return []target{{patterns: args}}
+func targets(dir string, args []string) ([]target, error) {
+	isFile := func(arg string) bool { return strings.HasSuffix(arg, ".go") }
+	if !slices.ContainsFunc(args, isFile) {
+		return []target{{patterns: args}}, nil
 	}
 	var out []target
+	var errs []error
 	for _, arg := range args {
+		if !isFile(arg) {
+			errs = append(errs, fmt.Errorf("%s: not a Go file: give files or packages, not both", arg))
+			continue
+		}
 		folder := filepath.Dir(arg)
 		if !filepath.IsAbs(folder) {
 			folder = filepath.Join(dir, folder)
 		}
+		if _, err := os.Stat(filepath.Join(folder, filepath.Base(arg))); err != nil {
+			errs = append(errs, fmt.Errorf("%s: no such file", arg))
+			continue
+		}
 		root := config.ModuleRoot(folder)
+		if root == "" {
+			errs = append(errs, fmt.Errorf("%s: no go.mod in its folder or above: a file is looked at with its module", arg))
+			continue
+		}
 		rel, err := filepath.Rel(root, folder)
-		if root == "" || err != nil || passedOver(rel) {
+		if err != nil || passedOver(rel) {
 			continue
 		}
 		pattern := "./" + filepath.ToSlash(rel)
@@ -44,7 +61,7 @@ func targets(dir string, args []string) []target {
 			out[i].patterns = append(out[i].patterns, pattern)
 		}
 	}
-	return out
+	return out, errors.Join(errs...)
 }
 
 // passedOver reports whether "./..." leaves the folder out, which

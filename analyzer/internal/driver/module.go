@@ -193,6 +193,8 @@ func (r *run) exportFile(id string) (string, error) {
 	switch {
 	case p == nil:
 		return "", fmt.Errorf("package %s is not known to the go command", id)
+	case p.Export == "" && len(p.problems()) > 0:
+		return "", errors.New(strings.Join(strings.Fields(p.Error.Err), " ")) // it spreads advice over lines
 	case p.Export == "":
 		return "", fmt.Errorf("package %s does not compile", id)
 	}

@@ -10,6 +10,7 @@ import (
 	"go/types"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -95,11 +96,13 @@ func (u *Unit) Analyze(e *engine.Engine) (res *Result, err error) {
 func (u *Unit) analyze(e *engine.Engine) (*Result, error) {
 	fset := token.NewFileSet()
 	exports := newExports(fset, u.exportFile)
+	files, cgo := u.written()
 	unit, problems := check(fset, source{
 		path:      withoutVariant(u.ImportPath),
 		module:    u.ModulePath,
 		goVersion: u.GoVersion,
-		files:     u.GoFiles,
+		files:     files,
+		cgo:       cgo,
 		importer: importerFunc(func(path string) (*types.Package, error) {
 			if mapped, ok := u.ImportMap[path]; ok {
 				path = mapped
@@ -131,6 +134,45 @@ func (u *Unit) analyze(e *engine.Engine) (*Result, error) {
 	slices.SortFunc(res.Findings, finding.Compare)
 	res.Problems = append(res.Problems, deps.failures...)
 	return res, nil
+}
+
+// written returns the files of the unit as people wrote them, and whether those
+// are others than the go command named: it names what cgo made of some, which
+// begins with the name of the original. The command line sees the originals, too.
+func (u *Unit) written() (files []string, cgo bool) {
+	for _, name := range u.GoFiles {
+		switch base := filepath.Base(name); {
+		case base == "_cgo_gotypes.go":
+			continue
+		case strings.HasSuffix(base, ".cgo1.go"):
+			original := originalOf(name)
+			if original == "" {
+				return u.GoFiles, false
+			}
+			name, cgo = original, true
+		}
+		files = append(files, name)
+	}
+	if !cgo {
+		return u.GoFiles, false
+	}
+	return files, true
+}
+
+// originalOf returns the file that cgo made the one of that name from; empty if
+// that is not known.
+func originalOf(name string) string {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := bytes.Cut(content, []byte("\n//line "))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	original := strings.TrimSuffix(strings.TrimSpace(string(line)), ":1:1")
+	if _, err := os.Stat(original); err != nil || !filepath.IsAbs(original) {
+		return ""
+	}
+	return original
 }
 
 func (u *Unit) exportFile(path string) (string, error) {

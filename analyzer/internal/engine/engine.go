@@ -74,11 +74,11 @@ func (e *Engine) Summary(u *finding.Unit, dep func(path string) *summary.Package
 func (e *Engine) Resolve(pkgs []*summary.Package, dep func(path string) *summary.Package, whole bool) resolve.Result {
 	in := resolve.Input{Packages: pkgs, Dep: dep, Catalog: e.catalog, Whole: whole}
 	result := resolve.Run(in)
-	if !result.Open || len(pkgs) != 1 || len(pkgs[0].Files) == 0 {
+	if !result.Open || len(pkgs) != 1 || pkgs[0].Dir == "" {
 		return result
 	}
 	top := pkgs[0]
-	root := config.ModuleRoot(filepath.Dir(top.Files[0].Name))
+	root := config.ModuleRoot(top.Dir)
 	if !top.Main && !importers.None(root, top.Path) {
 		return result
 	}

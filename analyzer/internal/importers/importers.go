@@ -43,8 +43,8 @@ func None(root, importPath string) bool {
 // files cannot be read.
 func Closed(root, module, importPath string) []string {
 	imports := make(map[string][]string)
-	err := walk(root, func(name string, content []byte) error {
-		f, err := parser.ParseFile(token.NewFileSet(), name, content, parser.ImportsOnly|parser.ParseComments)
+	err := walk(root, func(folder string, content []byte) error {
+		f, err := parser.ParseFile(token.NewFileSet(), "", content, parser.ImportsOnly|parser.ParseComments)
 		if err != nil || ignored(f) {
 			return err
 		}
@@ -58,11 +58,7 @@ func Closed(root, module, importPath string) []string {
 				own = append(own, p)
 			}
 		}
-		folder, err := filepath.Rel(root, filepath.Dir(name))
-		if err != nil {
-			return err
-		}
-		from := path.Join(module, filepath.ToSlash(folder))
+		from := path.Join(module, folder)
 		imports[from] = append(imports[from], own...)
 		return nil
 	})
@@ -113,10 +109,15 @@ func ignored(f *ast.File) bool {
 	return false
 }
 
-// walk hands over the Go files of a module, tests aside.
-func walk(root string, file func(name string, content []byte) error) error {
+// walk hands over the Go files of a module, tests aside, each with its folder,
+// relative to the root and with slashes.
+func walk(root string, file func(folder string, content []byte) error) error {
 	if root == "" {
 		return fs.ErrNotExist
+	}
+	root, err := filepath.EvalSymlinks(root) // the module may be looked at through a link
+	if err != nil {
+		return err
 	}
 	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -135,7 +136,11 @@ func walk(root string, file func(name string, content []byte) error) error {
 		if err != nil {
 			return err
 		}
-		return file(name, content)
+		folder, err := filepath.Rel(root, filepath.Dir(name))
+		if err != nil {
+			return err
+		}
+		return file(filepath.ToSlash(folder), content)
 	})
 }
 

@@ -43,6 +43,13 @@ func TestNone(t *testing.T) {
 			t.Errorf("None(%q) = %v, want %v", path, got, want)
 		}
 	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(root, link); err != nil {
+		t.Fatal(err)
+	}
+	if importers.None(link, "example.com/m/used") {
+		t.Error("None is true of a module that is looked at through a link")
+	}
 	if importers.None(filepath.Join(root, "missing"), "x") {
 		t.Error("None is true of a folder that cannot be read")
 	}
@@ -82,6 +89,13 @@ func TestClosed(t *testing.T) {
 		if got := importers.Closed(root, m, path); !slices.Equal(got, want) {
 			t.Errorf("Closed(%q) = %v, want %v", path, got, want)
 		}
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(root, link); err != nil {
+		t.Fatal(err)
+	}
+	if got := importers.Closed(link, m, m); len(got) != 3 {
+		t.Errorf("Closed through a link = %v, want three packages", got)
 	}
 	write("broken/broken.go", "package broken\n\nimport (\n")
 	if got := importers.Closed(root, m, m); len(got) > 0 {

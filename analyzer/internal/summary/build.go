@@ -21,7 +21,7 @@ import (
 func Of(u *finding.Unit, cat *catalog.Catalog, dep func(path string) *Package) *Package {
 	b := &builder{
 		u: u, cat: cat, dep: dep,
-		out:       &Package{Path: u.Path, Module: u.ModulePath, Main: u.Pkg.Name() == "main"},
+		out:       &Package{Path: u.Path, Module: u.ModulePath, Main: u.Pkg.Name() == "main", Dir: u.Dir()},
 		vars:      make(map[types.Object]Var),
 		declared:  make(map[Var]token.Pos),
 		named:     make(map[string]Var),

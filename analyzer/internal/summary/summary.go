@@ -11,6 +11,7 @@ type Package struct {
 	Path   string
 	Module string // path of its module, "" if unknown
 	Main   bool   // a command: nothing can import it
+	Dir    string // its folder, "" if unknown
 	Files  []File
 	// Imports are the packages of the module that it imports, sorted.
 	Imports []string
