@@ -341,9 +341,9 @@ func (s Shape) Matches(sig *types.Signature) bool {
 	case CallError:
 		return answers(sig)
 	case GRPCStub:
-		return IsGRPCStub(sig)
+		return isGRPCStub(sig)
 	case ConnectStub:
-		return IsConnectStub(sig)
+		return isConnectStub(sig)
 	}
 	return true
 }
@@ -378,43 +378,6 @@ func takesInput(sig *types.Signature) bool {
 func lastIsError(sig *types.Signature) bool {
 	n := sig.Results().Len()
 	return n > 0 && types.Identical(sig.Results().At(n-1).Type(), types.Universe.Lookup("error").Type())
-}
-
-// IsGRPCStub reports whether sig is that of a method of a generated gRPC stub.
-func IsGRPCStub(sig *types.Signature) bool {
-	p := sig.Params()
-	if !sig.Variadic() || p.Len() < 2 || !IsContext(p.At(0).Type()) {
-		return false
-	}
-	last, ok := p.At(p.Len() - 1).Type().(*types.Slice)
-	return ok && isNamed(last.Elem(), "google.golang.org/grpc", "CallOption")
-}
-
-// IsGAXStub reports whether sig is that of a method of a generated client of a
-// Google API that answers at once; those that list return iterators.
-func IsGAXStub(sig *types.Signature) bool {
-	p := sig.Params()
-	if !sig.Variadic() || p.Len() < 2 || !IsContext(p.At(0).Type()) || !lastIsError(sig) {
-		return false
-	}
-	last, ok := p.At(p.Len() - 1).Type().(*types.Slice)
-	return ok && isNamed(last.Elem(), "github.com/googleapis/gax-go", "CallOption")
-}
-
-// IsConnectStub reports whether sig is that of a method of a generated Connect
-// client. Handlers look alike, but for their receiver.
-func IsConnectStub(sig *types.Signature) bool {
-	for v := range sig.Params().Variables() {
-		if isNamed(v.Type(), "connectrpc.com/connect", "Request") {
-			return true
-		}
-	}
-	for v := range sig.Results().Variables() {
-		if isNamed(v.Type(), "connectrpc.com/connect", "BidiStreamForClient") || isNamed(v.Type(), "connectrpc.com/connect", "ClientStreamForClient") {
-			return true
-		}
-	}
-	return false
 }
 
 // IsContext reports whether t is context.Context.

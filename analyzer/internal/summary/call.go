@@ -109,6 +109,15 @@ func (b *builder) row(fn *types.Func, through types.Type) *catalog.Row {
 	return r
 }
 
+// rowOrProof returns the catalogue's row for a function, or what its signature is
+// proof of; nil if there is neither.
+func (b *builder) rowOrProof(fn *types.Func, through types.Type) *catalog.Row {
+	if r := b.row(fn, through); r != nil {
+		return r
+	}
+	return b.cat.BySignature(fn, through, !b.inModule(fn.Pkg()))
+}
+
 // arguments walks arguments and returns the variables of the parameters.
 func (b *builder) arguments(sig *types.Signature, exprs []ast.Expr) []Var {
 	params := sig.Params()
@@ -301,11 +310,8 @@ func (b *builder) invoke(c site) []Var {
 	if v, ok := b.holderCall(c); ok {
 		return v
 	}
-	row := b.row(fn, c.through)
+	row := b.rowOrProof(fn, c.through)
 	iface := c.through != nil && isInterface(c.through)
-	if row == nil && fn.Signature().Recv() != nil {
-		row = stubRow(fn, c.through)
-	}
 	if row != nil && row.Send && c.node != b.sendee {
 		return b.channel(c, b.rowOf(row, c))
 	}
@@ -556,29 +562,6 @@ func takesContext(sig *types.Signature) bool {
 	return false
 }
 
-// stubRow recognises methods of generated RPC stubs by their signature.
-func stubRow(fn *types.Func, through types.Type) *catalog.Row {
-	sig := fn.Signature()
-	if catalog.IsGRPCStub(sig) {
-		return grpcStub
-	}
-	if catalog.IsGAXStub(sig) {
-		return gaxStub
-	}
-	n := namedOf(through)
-	if n == nil || n.Obj().Pkg() == nil {
-		return nil
-	}
-	name := n.Obj().Name()
-	if strings.HasSuffix(name, "Client") && catalog.IsConnectStub(sig) {
-		return connectStub
-	}
-	if isInterface(n) && takesContext(sig) && n.Obj().Pkg().Scope().Lookup("New"+name+"ProtobufClient") != nil {
-		return twirpStub
-	}
-	return nil
-}
-
 // isStubMaker recognises the constructors of generated RPC clients by what
 // they are given.
 func isStubMaker(fn *types.Func) bool {
@@ -595,15 +578,6 @@ func isStubMaker(fn *types.Func) bool {
 	}
 	return false
 }
-
-var (
-	// Most methods of Google's generated clients have a timeout of their own, by
-	// options that no type shows.
-	gaxStub     = &catalog.Row{Effect: catalog.Call, Deadline: catalog.ByClient, Dependency: "google"}
-	grpcStub    = &catalog.Row{Effect: catalog.Call, Dependency: "grpc"}
-	connectStub = &catalog.Row{Effect: catalog.Call, Dependency: "connect"}
-	twirpStub   = &catalog.Row{Effect: catalog.Call, Dependency: "twirp"}
-)
 
 // interfaceCall adds the call of an interface's method.
 func (b *builder) interfaceCall(c site, op Op, row *catalog.Row) []Var {

@@ -146,12 +146,8 @@ func (b *builder) foreignType(n *types.Named, from, to types.Type) {
 			continue
 		}
 		e := Method{Name: fn.Name(), Callee: fn.FullName()}
-		if r := b.row(fn, from); r != nil {
+		if r := b.rowOrProof(fn, from); r != nil {
 			e.Row = b.rowOf(r, site{fn: fn})
-		} else {
-			if r := stubRow(fn, from); r != nil {
-				e.Row = b.rowOf(r, site{fn: fn})
-			}
 		}
 		t.Methods = append(t.Methods, e)
 	}
