@@ -261,7 +261,11 @@ func (p *program) timedValue(val int32, seen map[int32]bool) bool {
 	case summary.ContextValue:
 		return false
 	}
-	for _, s := range slices.Concat(x.Set, p.fields[val]) {
+	stated := slices.Concat(x.Set, p.fields[val])
+	if x.Name == "net/http.Transport" { // the timeouts of its dialer are for connecting
+		return slices.ContainsFunc(stated, func(s string) bool { return strings.HasPrefix(s, "ResponseHeaderTimeout") })
+	}
+	for _, s := range stated {
 		if isTimeout(s) {
 			return true
 		}
@@ -350,16 +354,18 @@ func (p *program) timeouts(v int32) (all, known bool) {
 // of the module that does, or a foreign one whose settings are out of sight.
 func (p *program) timedTransport(client int32) bool {
 	x := &p.values[client]
+	seen := make(map[int32]bool)
 	for _, v := range slices.Concat(x.in, x.part, p.stored[client]) {
 		for val := range p.pts[v] {
 			t := &p.values[val]
 			switch t.Kind {
 			case summary.ObjectValue:
-				if t.Name != "net/http.Transport" && t.ID != "" || slices.ContainsFunc(t.Set, func(s string) bool { return strings.HasPrefix(s, "ResponseHeaderTimeout") }) {
+				wrapper := t.ID != "" && t.Name != "net/http.Transport"
+				if wrapper && (p.guardOf(val) != "" || !p.carries(val, make(map[int32]bool))) || p.timedValue(val, seen) {
 					return true
 				}
 			case summary.TypeValue, summary.FuncValue:
-				if p.timedValue(val, make(map[int32]bool)) {
+				if p.timedValue(val, seen) {
 					return true
 				}
 			}
@@ -367,6 +373,44 @@ func (p *program) timedTransport(client int32) bool {
 	}
 	return false
 }
+
+// carries reports whether a foreign transport is put around one that is known,
+// with nothing beside it but options of its own: what counts requests, or signs
+// them, does not bound them unless it is told.
+func (p *program) carries(val int32, seen map[int32]bool) bool {
+	x := &p.values[val]
+	if seen[val] {
+		return false
+	}
+	seen[val] = true
+	if x.Name == "net/http.Transport" {
+		return true
+	}
+	found := false
+	for _, v := range slices.Concat(x.in, x.part, p.stored[val]) {
+		switch {
+		case v == 0:
+			continue
+		case v == p.vars["G net/http.DefaultTransport"]:
+			found = true
+		case len(p.pts[v]) == 0:
+			return false // out of sight
+		}
+		for in := range p.pts[v] {
+			switch y := &p.values[in]; {
+			case y.Kind != summary.ObjectValue:
+			case p.carries(in, seen):
+				found = true
+			case ownerPackage(y.Name) != ownerPackage(x.Name) && ownerPackage(y.Name) != "net/http":
+				return false
+			}
+		}
+	}
+	return found
+}
+
+// ownerPackage returns the package of a type, "pkg.Name".
+func ownerPackage(name string) string { return name[:max(0, strings.LastIndexByte(name, '.'))] }
 
 // boundOfTx: a transaction ends with the context it was begun with.
 func (p *program) boundOfTx(c *call) bound {

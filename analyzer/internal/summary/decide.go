@@ -39,6 +39,9 @@ func (b *builder) decides(cond ast.Expr) bool {
 			if b.isError(e.X) || b.isError(e.Y) {
 				return false
 			}
+			if asksNil(e) {
+				return !b.neverNil(e.X)
+			}
 		}
 		return b.decides(e.X) || b.decides(e.Y)
 	case *ast.CallExpr:
@@ -47,6 +50,56 @@ func (b *builder) decides(cond ast.Expr) bool {
 		}
 	}
 	return true
+}
+
+// neverNil reports whether an expression names a local variable that is set once,
+// with something that is there: a literal, or what a foreign function made. A
+// function of the module may return nil because somebody said so.
+func (b *builder) neverNil(e ast.Expr) bool {
+	id, ok := ast.Unparen(e).(*ast.Ident)
+	if !ok {
+		return false
+	}
+	obj, ok := b.u.Info.Uses[id].(*types.Var)
+	if !ok {
+		return false
+	}
+	home := b.fn
+	for home != nil && (home.body == nil || obj.Pos() < home.body.Pos()) {
+		home = home.outer
+	}
+	if home == nil {
+		return false
+	}
+	var made ast.Expr
+	sets := 0
+	ast.Inspect(home.body, func(n ast.Node) bool {
+		a, ok := n.(*ast.AssignStmt)
+		if !ok {
+			return true
+		}
+		for i, l := range a.Lhs {
+			if l, ok := l.(*ast.Ident); ok && b.objectOf(l) == obj {
+				sets++
+				made = a.Rhs[min(i, len(a.Rhs)-1)]
+				if a.Tok != token.DEFINE {
+					made = nil
+				}
+			}
+		}
+		return true
+	})
+	if sets != 1 || made == nil {
+		return false
+	}
+	switch made := ast.Unparen(made).(type) {
+	case *ast.UnaryExpr:
+		return made.Op == token.AND
+	case *ast.CallExpr:
+		fn := b.funcOf(uninstantiated(made.Fun))
+		return fn != nil && !b.inModule(fn.Pkg())
+	}
+	return false
 }
 
 // tagged reports whether a constant is made of one that build tags choose, or
