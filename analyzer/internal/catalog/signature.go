@@ -421,3 +421,20 @@ func moduleKind(importPath string) string {
 	}
 	return parts[0]
 }
+
+// IsStream reports whether a method of a stub for RPCs opens a stream.
+func IsStream(sig *types.Signature) bool {
+	if sig.Results().Len() == 0 {
+		return false
+	}
+	t := sig.Results().At(0).Type()
+	if n := named(t); n != nil && strings.HasSuffix(n.Obj().Name(), "StreamForClient") {
+		return isNamed(t, "connectrpc.com/connect", n.Obj().Name())
+	}
+	stream, ok := t.Underlying().(*types.Interface)
+	if !ok {
+		return false
+	}
+	obj, _, _ := types.LookupFieldOrMethod(stream, false, nil, "CloseSend")
+	return obj != nil && isGRPCStub(sig)
+}

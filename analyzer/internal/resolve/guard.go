@@ -96,13 +96,20 @@ func (p *program) isFuncType(x *value) bool {
 // guardOf returns the guard inside a value: a client, transport, interceptor,
 // driver or policy.
 func (p *program) guardOf(val int32) string {
-	return p.inside.of(val, func() string {
+	memo := p.inside
+	if p.streaming {
+		memo = p.streams
+	}
+	return memo.of(val, func() string {
 		switch x := &p.values[val]; x.Kind {
 		case summary.ObjectValue:
 			return p.guardOfObject(x, val)
 		case summary.TypeValue:
 			return p.guardOfType(x.Name)
 		case summary.FuncValue:
+			if p.streaming && x.node != nil && x.node.Invoker == 0 {
+				return "" // a function that intercepts plain calls of Connect
+			}
 			return p.guardOfFunc(x.node)
 		}
 		return ""
@@ -112,6 +119,9 @@ func (p *program) guardOf(val int32) string {
 func (p *program) guardOfObject(x *value, val int32) string {
 	if x.Guard != "" {
 		return x.Guard
+	}
+	if p.elsewhere(x) {
+		return ""
 	}
 	anyOf := func(v int32) string {
 		for _, in := range p.sorted(v) {
@@ -143,6 +153,19 @@ func (p *program) guardOfObject(x *value, val int32) string {
 		return anyOf(p.vars["G net/http.DefaultTransport"])
 	}
 	return ""
+}
+
+// elsewhere reports whether a value makes a gRPC connection intercept streams
+// where plain calls are asked for, or the other way round.
+func (p *program) elsewhere(x *value) bool {
+	if x.Name != "google.golang.org/grpc.DialOption" {
+		return false
+	}
+	other := "StreamInterceptor="
+	if p.streaming {
+		other = "UnaryInterceptor="
+	}
+	return slices.ContainsFunc(x.Set, func(s string) bool { return strings.HasPrefix(s, "With") && strings.Contains(s, other) })
 }
 
 // guardOfOptions returns a guard that an option function stores in what it is
@@ -189,7 +212,11 @@ func (p *program) guardOfType(name string) string {
 	if t == nil || t.Foreign {
 		return ""
 	}
-	for _, m := range []string{"RoundTrip", "Do", "Connect", "Open", "ProcessHook", "ProcessPipelineHook"} {
+	methods := []string{"RoundTrip", "Do", "Connect", "Open", "ProcessHook", "ProcessPipelineHook", "WrapUnary"}
+	if p.streaming {
+		methods[len(methods)-1] = "WrapStreamingClient"
+	}
+	for _, m := range methods {
 		e := t.methods[m]
 		if e == nil || e.Func == "" {
 			continue

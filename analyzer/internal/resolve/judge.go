@@ -203,6 +203,8 @@ func (p *program) guardOfReceivers(c *call) (guard string, known bool) {
 	if g := p.foldGuard(c.op.v(c.op.Recv), lastName(c.callee)); g != "" {
 		return g, true
 	}
+	p.streaming = c.row.Stream
+	defer func() { p.streaming = false }()
 	if c.op.Kind == summary.Interface && len(c.values) > 0 {
 		for _, val := range c.values {
 			x := &p.values[val]

@@ -52,6 +52,8 @@ type program struct {
 	origins   map[int32]*origin  // memo of originOf
 	mentioned map[*node]bool     // functions used as values
 	inside    *memo              // guards inside values, as far as the graph goes
+	streams   *memo              // and those that speak of streams, where these are asked for
+	streaming bool               // guards of streams are asked for, not those of plain calls
 	folds     []fold             // that guard
 	begins    map[int32][]int32  // values: the variables that hold them to begin with
 	solved    bool               // nothing flows any more
@@ -148,7 +150,7 @@ func link(in Input) *program {
 		ifaces: make(map[string]*summary.Iface), implements: make(map[string][]*typeInfo),
 		decorators: make(map[string]*summary.Guard),
 		keys:       make(map[string]int32), stored: make(map[int32][]int32), stores: make(map[int32][]stored), begins: make(map[int32][]int32), fields: make(map[int32][]string), mentioned: make(map[*node]bool),
-		origins: make(map[int32]*origin), inside: newMemo(), ordered: make(map[int32][]int32),
+		origins: make(map[int32]*origin), inside: newMemo(), streams: newMemo(), ordered: make(map[int32][]int32),
 		shared: []bool{false},
 	}
 	known := make(map[string]bool)

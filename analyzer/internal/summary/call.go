@@ -327,10 +327,7 @@ func (b *builder) invoke(c site) []Var {
 		op.Swaps = b.swaps(c)
 		return b.interfaceCall(c, op, row)
 	case row != nil:
-		op.Kind, op.Row = Outbound, b.rowOf(row, c)
-		if b.dialer() && (row.Dependency == "net" || row.Dependency == "dns") {
-			op.Row.Effect, op.Row.Why = uint8(catalog.Counted), "dialer of a client"
-		}
+		op.Kind, op.Row = Outbound, b.dialled(b.rowOf(row, c))
 		op.Write = b.writes(c, op.Row)
 		op.Middle = fn.Name() == "RoundTrip" && b.fn.roundTrip
 		op.Swaps = b.swaps(c)
@@ -542,7 +539,7 @@ func note(to *map[string]string, key, value string) {
 func (b *builder) rowOf(r *catalog.Row, c site) Row {
 	row := Row{
 		Effect: uint8(r.Effect), Deadline: uint8(r.Deadline), Limit: r.Limit, Dependency: r.Dependency, Why: r.Why,
-		Attempts: r.Attempts, Timed: r.Timed, Write: r.Write, Outside: r.Outside,
+		Attempts: r.Attempts, Timed: r.Timed, Write: r.Write, Outside: r.Outside, Stream: catalog.IsStream(c.fn.Signature()),
 	}
 	if row.Deadline == uint8(catalog.ByContext) && !takesContext(c.fn.Signature()) {
 		row.Deadline = uint8(catalog.ByClient)
@@ -588,7 +585,7 @@ func (b *builder) interfaceCall(c site, op Op, row *catalog.Row) []Var {
 	}
 	if row == nil {
 		if r := b.evidence(c.fn, c.through); r != nil {
-			op.Row = *r
+			op.Row = b.dialled(*r)
 		}
 	} else {
 		op.Row = b.rowOf(row, c)
@@ -907,6 +904,15 @@ func (b *builder) dialer() bool {
 	}
 	sig := b.fn.sig
 	return sig == nil || sig.Results().Len() > 0 && isType(sig.Results().At(0).Type(), "net", "Conn")
+}
+
+// dialled returns what is known of a call made here, which is only counted if it
+// connects a client.
+func (b *builder) dialled(row Row) Row {
+	if b.dialer() && (row.Dependency == "net" || row.Dependency == "dns") {
+		row.Effect, row.Why = uint8(catalog.Counted), "dialer of a client"
+	}
+	return row
 }
 
 // driverCall ties a database to the driver that was registered under its name.

@@ -184,6 +184,7 @@ type Row struct {
 	Timed      bool
 	Write      bool
 	Outside    int
+	Stream     bool // an RPC that returns a stream, which interceptors treat by itself
 }
 
 // Flow says that what Src holds, Dst may hold.

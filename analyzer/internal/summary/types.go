@@ -195,6 +195,10 @@ func (b *builder) findEvidence(fn *types.Func, through types.Type) *Row {
 			if !ok || !sameSignature(method.Signature(), fn.Signature()) {
 				continue
 			}
+			// Close() error is the method of many; the rest tells whose it is.
+			if !says(fn.Signature()) && !types.Implements(obj.Type(), i) && !types.Implements(types.NewPointer(obj.Type()), i) {
+				continue
+			}
 			if r := b.row(method, obj.Type()); r != nil && r.Effect <= catalog.Counted {
 				row := b.rowOf(r, site{fn: method})
 				return &row
@@ -236,8 +240,27 @@ func embeds(n *types.Named) bool {
 	return false
 }
 
-// sameSignature reports whether two methods are interchangeable and say enough
-// to be no coincidence: they name a type of a catalogued package.
+// says reports whether a signature names a type of some package, and so is no
+// coincidence.
+func says(sig *types.Signature) bool {
+	named := func(v *types.Var) bool {
+		n := namedOf(element(v.Type()))
+		return n != nil && n.Obj().Pkg() != nil && !catalog.IsContext(n)
+	}
+	for v := range sig.Params().Variables() {
+		if named(v) {
+			return true
+		}
+	}
+	for v := range sig.Results().Variables() {
+		if named(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameSignature reports whether two methods are interchangeable.
 func sameSignature(x, y *types.Signature) bool {
 	return types.Identical(
 		types.NewSignatureType(nil, nil, nil, x.Params(), x.Results(), x.Variadic()),
