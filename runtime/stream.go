@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"io"
-	"net/http"
+	"reflect"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -114,24 +114,49 @@ func (t *tiedWriterTo) WriteTo(w io.Writer) (int64, error) {
 	return t.to.WriteTo(w)
 }
 
-// TieResponse returns r such that cancel is called when its body is closed or
-// read to its end. A body that can be written to (a switched protocol) stays so.
-// With a nil cancel it closes the body.
-func TieResponse(r *http.Response, cancel context.CancelFunc) *http.Response {
-	if r == nil || r.Body == nil || r.Body == http.NoBody {
+// TieResponse returns r, an *http.Response, such that cancel is called when its
+// body is closed or read to its end. A body that can be written to (a switched
+// protocol) stays so. With a nil cancel it closes the body.
+//
+// R is told by its methods and its Body found by reflection, so that programs
+// without HTTP need not carry net/http.
+func TieResponse[R interface {
+	ProtoAtLeast(major, minor int) bool
+	Write(io.Writer) error
+}](r R, cancel context.CancelFunc) R {
+	body := bodyOf(reflect.ValueOf(r))
+	switch {
+	case body == nil || isNoBody(*body):
 		TieReadCloser(nil, cancel)
-		return r
+	case cancel == nil:
+		TieReadCloser(*body, nil)
+	default:
+		if rw, ok := (*body).(io.ReadWriteCloser); ok {
+			*body = &tiedReadWriter{tiedReader: &tiedReader{ReadCloser: rw, cancel: cancel}, Writer: rw}
+			break
+		}
+		*body = TieReadCloser(*body, cancel)
 	}
-	if cancel == nil {
-		TieReadCloser(r.Body, nil)
-		return r
-	}
-	if rw, ok := r.Body.(io.ReadWriteCloser); ok {
-		r.Body = &tiedReadWriter{tiedReader: &tiedReader{ReadCloser: rw, cancel: cancel}, Writer: rw}
-		return r
-	}
-	r.Body = TieReadCloser(r.Body, cancel)
 	return r
+}
+
+// bodyOf returns where a response keeps its body, nil if there is none.
+func bodyOf(r reflect.Value) *io.ReadCloser {
+	if r.Kind() != reflect.Pointer || r.IsNil() || r.Elem().Kind() != reflect.Struct {
+		return nil
+	}
+	f := r.Elem().FieldByName("Body")
+	if !f.IsValid() || !f.CanSet() || f.IsZero() {
+		return nil
+	}
+	body, _ := f.Addr().Interface().(*io.ReadCloser)
+	return body
+}
+
+// isNoBody reports whether body is http.NoBody, which clients compare with.
+func isNoBody(body io.ReadCloser) bool {
+	t := reflect.TypeOf(body)
+	return t.PkgPath() == "net/http" && t.Name() == "noBody"
 }
 
 type tiedReadWriter struct {

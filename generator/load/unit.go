@@ -326,7 +326,7 @@ type supported struct {
 
 // ties are the functions of the runtime that need a large package, which only
 // matters if an interface mentions it.
-var ties = map[string]string{"TieResponse": "net/http", "TieRows": "database/sql"}
+var ties = map[string]string{"TieRows": "database/sql"}
 
 // needSupport marks what generated code may name, given the text of all
 // directives, and reports whether the runtime is among what the module can

@@ -142,3 +142,21 @@ func TestImportsPointOneWay(t *testing.T) {
 		t.Error("no package of the module was checked")
 	}
 }
+
+// TestToolsCarryNoNetwork holds that neither the runtime nor the commands link
+// net: it brings the C library and an HTTP stack, which programs that speak SQL
+// alone need not carry, and doubles what each start of a vet tool costs.
+func TestToolsCarryNoNetwork(t *testing.T) {
+	all := listPackages(t, root)
+	for _, folder := range []string{"runtime", "cmd/resilgen", "cmd/resilvet"} {
+		p, ok := all[module+"/"+folder]
+		if !ok {
+			t.Errorf("no package %s", folder)
+		}
+		for _, dep := range []string{"net", "net/http", "runtime/cgo"} {
+			if slices.Contains(p.Deps, dep) {
+				t.Errorf("%s imports %s, directly or not", folder, dep)
+			}
+		}
+	}
+}

@@ -1,12 +1,12 @@
 // Package reply reads from an error what the dependency replied: whether that
-// was an answer, when to ask again, and by which status. No client is imported;
-// what errors look like is asked of their types once and remembered.
+// was an answer, when to ask again, and by which status. No client is imported,
+// net/http included: a program that speaks SQL or gRPC alone need not carry it.
+// What errors look like is asked of their types once and remembered.
 package reply
 
 import (
 	"database/sql"
 	"errors"
-	"net/http"
 	"reflect"
 	"strconv"
 	"sync"
@@ -76,6 +76,8 @@ func find[T any](err error, f func(error) (T, bool)) (T, bool) {
 type shape struct {
 	grpc     int   // index of method GRPCStatus() *T, T with Code() of a uint32 kind; -1 = none
 	connect  int   // index of method Code() of Connect, whose codes are gRPC's and stand beside Meta() http.Header; -1 = none
+	meta     int   // index of that Meta(); -1 = none
+	answered int   // index of method HTTPResponse() *http.Response; -1 = none
 	status   []int // index path of a field that holds the HTTP status
 	response []int // index path of a field of type *http.Response
 	header   []int // index path of a field of type http.Header
@@ -94,23 +96,35 @@ func shapeOf(err error) *shape {
 	return s.(*shape) //nolint:errcheck // the map holds nothing else
 }
 
-var (
-	responseType = reflect.TypeFor[*http.Response]()
-	headerType   = reflect.TypeFor[http.Header]()
-	metaType     = reflect.TypeFor[interface{ Meta() http.Header }]()
-)
+// isHeader and isResponse tell http.Header and *http.Response by their names.
+func isHeader(t reflect.Type) bool { return t.PkgPath() == "net/http" && t.Name() == "Header" }
+
+func isResponse(t reflect.Type) bool {
+	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == "Response"
+}
+
+func isCode(t reflect.Type) bool { return t.Kind() == reflect.Uint32 }
+
+// getter returns the index of a method without parameters whose one result is
+// like that, -1 if there is none.
+func getter(t reflect.Type, name string, like func(reflect.Type) bool) int {
+	if m, ok := t.MethodByName(name); ok && m.Type.NumIn() == 1 && m.Type.NumOut() == 1 && like(m.Type.Out(0)) {
+		return m.Index
+	}
+	return -1
+}
 
 func newShape(t reflect.Type) *shape {
-	s := &shape{grpc: -1, connect: -1, text: t.Kind() == reflect.String}
-	if m, ok := t.MethodByName("Code"); ok && m.Type.NumIn() == 1 && m.Type.NumOut() == 1 {
-		if m.Type.Out(0).Kind() == reflect.Uint32 && t.Implements(metaType) {
-			s.connect = m.Index
-		}
+	s := &shape{
+		connect: -1, text: t.Kind() == reflect.String,
+		answered: getter(t, "HTTPResponse", isResponse),
+		grpc: getter(t, "GRPCStatus", func(status reflect.Type) bool {
+			code, ok := status.MethodByName("Code")
+			return ok && code.Type.NumIn() == 1 && code.Type.NumOut() == 1 && isCode(code.Type.Out(0))
+		}),
 	}
-	if m, ok := t.MethodByName("GRPCStatus"); ok && m.Type.NumIn() == 1 && m.Type.NumOut() == 1 {
-		if code, ok := m.Type.Out(0).MethodByName("Code"); ok && code.Type.NumIn() == 1 && code.Type.NumOut() == 1 && code.Type.Out(0).Kind() == reflect.Uint32 {
-			s.grpc = m.Index
-		}
+	if s.meta = getter(t, "Meta", isHeader); s.meta >= 0 {
+		s.connect = getter(t, "Code", isCode)
 	}
 	st := t
 	if st.Kind() == reflect.Pointer {
@@ -125,7 +139,7 @@ func newShape(t reflect.Type) *shape {
 		}
 	}
 	names := []string{"StatusCode", "HTTPStatusCode", "HTTPCode"}
-	if f, ok := st.FieldByName("Header"); ok && f.IsExported() && f.Type == headerType {
+	if f, ok := st.FieldByName("Header"); ok && f.IsExported() && isHeader(f.Type) {
 		s.header = f.Index
 		names = append(names, "Code") // as Google's API errors have it: beside a header it is a status
 	}
@@ -139,11 +153,11 @@ func newShape(t reflect.Type) *shape {
 		f, ok := st.FieldByName(name)
 		switch {
 		case !ok || !f.IsExported() || s.response != nil:
-		case f.Type == responseType:
+		case isResponse(f.Type):
 			s.response = f.Index
 		case f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct:
 			// A wrapper that embeds the response, as smithy's does.
-			if in, ok := f.Type.Elem().FieldByName("Response"); ok && in.Type == responseType {
+			if in, ok := f.Type.Elem().FieldByName("Response"); ok && isResponse(in.Type) {
 				s.response = append(append([]int(nil), f.Index...), in.Index...)
 			}
 		}
@@ -177,7 +191,7 @@ func (s *shape) answer(err error) (answer, ok bool) {
 		return grpcAnswers[code], true
 	}
 	if status, ok := s.httpStatus(err); ok {
-		return status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests, true
+		return status >= 400 && status < 500 && status != 408 && status != 429, true
 	}
 	return false, false
 }
@@ -220,21 +234,24 @@ func (s *shape) httpStatus(err error) (int, bool) {
 	if f, ok := field(err, s.status); ok && f.Int() != 0 {
 		return int(f.Int()), true
 	}
-	if r := s.httpResponse(err); r != nil {
-		return r.StatusCode, true
+	if r, ok := s.httpResponse(err); ok {
+		return int(r.FieldByName("StatusCode").Int()), true
 	}
 	return 0, false
 }
 
-func (s *shape) httpResponse(err error) *http.Response {
-	if e, ok := err.(interface{ HTTPResponse() *http.Response }); ok {
-		return e.HTTPResponse()
+// httpResponse returns the http.Response that err holds.
+func (s *shape) httpResponse(err error) (reflect.Value, bool) {
+	var r reflect.Value
+	if s.answered >= 0 {
+		r = reflect.ValueOf(err).Method(s.answered).Call(nil)[0]
+	} else if f, ok := field(err, s.response); ok {
+		r = f
 	}
-	if f, ok := field(err, s.response); ok {
-		r, _ := f.Interface().(*http.Response)
-		return r
+	if !r.IsValid() || r.IsNil() {
+		return reflect.Value{}, false
 	}
-	return nil
+	return r.Elem(), true
 }
 
 func (s *shape) retryAfter(err error) (time.Duration, bool) {
@@ -246,21 +263,30 @@ func (s *shape) retryAfter(err error) (time.Duration, bool) {
 	}:
 		return e.RetryAfter()
 	}
-	return ParseRetryAfter(s.httpHeader(err).Get("Retry-After"))
+	if h := s.httpHeader(err)["Retry-After"]; len(h) > 0 {
+		return ParseRetryAfter(h[0])
+	}
+	return 0, false
 }
 
-func (s *shape) httpHeader(err error) http.Header {
-	if m, ok := err.(interface{ Meta() http.Header }); ok && s.connect >= 0 {
-		return m.Meta()
+// httpHeader returns the http.Header that err holds, nil if it holds none.
+func (s *shape) httpHeader(err error) map[string][]string {
+	if s.connect >= 0 {
+		return plain(reflect.ValueOf(err).Method(s.meta).Call(nil)[0])
 	}
 	if f, ok := field(err, s.header); ok {
-		h, _ := f.Interface().(http.Header)
-		return h
+		return plain(f)
 	}
-	if r := s.httpResponse(err); r != nil {
-		return r.Header
+	if r, ok := s.httpResponse(err); ok {
+		return plain(r.FieldByName("Header"))
 	}
 	return nil
+}
+
+// plain returns an http.Header as the map that it is.
+func plain(header reflect.Value) map[string][]string {
+	m, _ := header.Convert(reflect.TypeFor[map[string][]string]()).Interface().(map[string][]string)
+	return m
 }
 
 // longest is the longest delay that is believed; it is the runtime's
@@ -278,8 +304,14 @@ func ParseRetryAfter(h string) (time.Duration, bool) {
 		}
 		return time.Duration(n) * time.Second, true
 	}
-	if at, err := http.ParseTime(h); err == nil {
-		return max(0, time.Until(at)), true
+	for _, layout := range dates {
+		if at, err := time.Parse(layout, h); err == nil {
+			return max(0, time.Until(at)), true
+		}
 	}
 	return 0, false
 }
+
+// dates are the three formats of RFC 9110, section 5.6.7; the first is to be
+// sent, all are to be understood.
+var dates = [...]string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC}
