@@ -52,9 +52,10 @@ func (p *program) graph() {
 	for range 12 { // deeper nests of helpers than this are judged as they come
 		p.inside.forget()
 		p.connect()
+		steady := p.steady()
 		learnt := p.learn()
 		p.inside.forget()
-		if !p.judgeFolds() && !learnt {
+		if !p.judgeFolds() && !learnt && steady {
 			break
 		}
 	}
@@ -67,6 +68,17 @@ func (p *program) graph() {
 			}
 		}
 	}
+}
+
+// steady reports whether connect found as many edges as the time before.
+func (p *program) steady() bool {
+	edges := 0
+	for _, n := range p.nodes {
+		edges += len(n.edges)
+	}
+	same := edges == p.edges
+	p.edges = edges
+	return same
 }
 
 // owners maps the variables that are parameters to them.

@@ -24,6 +24,7 @@ type program struct {
 	n     int32            // number of variables, the first is 1
 
 	nodes      []*node
+	edges      int              // how many there were
 	modes      map[param]modes  // how functions run their parameters
 	params     map[int32]param  // variables that are parameters
 	paramGuard map[param]string // the guard that does

@@ -25,6 +25,20 @@ func (b *builder) admits(fn *types.Func) string {
 	return ""
 }
 
+// admitsBySignature reports whether a method can only be that of a two-step
+// breaker, or of an interface over one: it admits, and wants to know the end.
+func admitsBySignature(sig *types.Signature) bool {
+	if sig.Params().Len() > 0 || sig.Results().Len() != 2 || !tells(sig) {
+		return false
+	}
+	done, ok := sig.Results().At(0).Type().Underlying().(*types.Signature)
+	if !ok || done.Params().Len() != 1 || done.Results().Len() > 0 {
+		return false
+	}
+	t := done.Params().At(0).Type()
+	return isBool(t) || types.Identical(t, types.Universe.Lookup("error").Type())
+}
+
 // findAdmitters finds the functions of the package that leave what a breaker
 // admitted to their callers.
 func (b *builder) findAdmitters() {
@@ -88,7 +102,7 @@ func (b *builder) admission(fn *types.Func, d *ast.FuncDecl) string {
 	case guard == "":
 	case slices.ContainsFunc(returned, func(e ast.Expr) bool { return b.asks(e) != "" || b.handsOn(e, answers, ended) }):
 		return guard
-	case !ended && (len(answers) == 0 || b.keeps(d.Body, answers)) && tellsCaller(fn):
+	case !ended && (len(answers) == 0 || b.keeps(d.Body, answers)) && tells(fn.Signature()):
 		return guard
 	}
 	return ""
@@ -118,7 +132,7 @@ func (b *builder) asks(e ast.Expr) string {
 func (b *builder) handsOn(e ast.Expr, answers map[types.Object]bool, ended bool) bool {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.Ident:
-		return answers[b.u.Info.Uses[e]] && !(ended && isBool(b.typeOf(e)))
+		return answers[b.u.Info.Uses[e]] && (!ended || !isBool(b.typeOf(e)))
 	case *ast.FuncLit:
 		return b.mentions(e, answers)
 	}
@@ -154,10 +168,10 @@ func (b *builder) mentions(n ast.Node, objs map[types.Object]bool) bool {
 	return found
 }
 
-// tellsCaller reports whether a function's last result says whether the guard
-// admitted it.
-func tellsCaller(fn *types.Func) bool {
-	results := fn.Signature().Results()
+// tells reports whether a function's last result says whether the guard admitted
+// its caller.
+func tells(sig *types.Signature) bool {
+	results := sig.Results()
 	t := results.At(results.Len() - 1).Type()
 	return types.Identical(t, types.Universe.Lookup("error").Type()) || isBool(t)
 }

@@ -596,6 +596,9 @@ func (b *builder) interfaceCall(c site, op Op, row *catalog.Row) []Var {
 	op.Write = b.writes(c, op.Row)
 	b.name(&op, c)
 	b.op(op)
+	if row == nil && admitsBySignature(c.sig) {
+		b.admit(c, shown(c.fn, c.through))
+	}
 	// What a foreign implementation returns is made of what it was given.
 	if n == nil || !b.inModule(n.Obj().Pkg()) {
 		for i, v := range b.object(c, "") {
