@@ -12,11 +12,14 @@
 //		cb := gobreaker.NewCircuitBreaker[Money](settings) // forgets all failures
 //		price, err := cb.Execute(func() (Money, error) { return s.fetch(r) })
 //
-// A helper that returns a new one each time is no better.
+// A helper that returns a new one each time is no better, nor is a client of yours
+// with a breaker inside that a handler makes for each request.
 //
 // Make it once, where the client is made, and keep it in a field or a package
 // variable.
 //
 // Not reported: main, init, constructors and other functions that return or
-// store what they make, functions run once, and tests.
+// store what they make, functions run once, functions that serve, wait for signals
+// or start the system and so stay as long as the program does, commands of cobra
+// and its like, and tests.
 package freshbreaker

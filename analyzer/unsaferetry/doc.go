@@ -9,7 +9,9 @@
 // shapes are found:
 //
 // A write that is retried and not idempotent: a method marked write, an HTTP
-// POST without an idempotency key, an INSERT without a conflict clause.
+// POST or PATCH without an idempotency key, an INSERT without a conflict clause,
+// retried by a library, a loop, a helper of your own, or by its own client, as
+// go-retryablehttp does.
 //
 //	backoff.Retry(func() error { return payments.Charge(ctx, order) }, b)
 //
@@ -22,4 +24,8 @@
 // Mark the method //resil:idempotent if it is, move the retry into the guard, or
 // switch the client's own retries off, for example with option.WithMaxRetries(0)
 // or MaxRetries: -1.
+//
+// Not reported: statements that are not constants, statements on a transaction,
+// which is undone as a whole, and loops that ask of the error whether it may be
+// retried.
 package unsaferetry

@@ -26,6 +26,7 @@ type edge struct {
 	timed    bool // the guard bounds it in time
 	op       *op
 	through  *node // the function of the module that it is handed to and that runs it; nil if from does so itself
+	byHand   bool  // in a loop that is written by hand
 	times    int   // attempts of through, which runs it again when it fails; 1 = unknown, 0 = it does not
 }
 
@@ -48,6 +49,7 @@ func (p *program) graph() {
 	p.fallBack()
 	p.solved = true
 	p.params = p.owners()
+	p.markStandIns()
 	p.modes = make(map[param]modes)
 	for range 12 { // deeper nests of helpers than this are judged as they come
 		p.inside.forget()
@@ -133,7 +135,7 @@ func (n *node) covered() string {
 			return "//resil:guarded " + f.Guarded
 		}
 	}
-	if n.file.Resil {
+	if n.file.Resil && !n.standIn {
 		return "decorator " + strings.TrimPrefix(n.typeName(), "*")
 	}
 	return ""

@@ -82,6 +82,8 @@ type node struct {
 	top   *node // the declared function around it, itself if it is one
 	ops   []*op
 	file  *summary.File
+	// standIn: a decorator runs it instead of what it guards: a fallback.
+	standIn bool
 	// helper: there for tests, without being one.
 	helper bool
 

@@ -9,8 +9,9 @@ import (
 
 // repeat is how a function runs one of its parameters again after a failure.
 type repeat struct {
-	times int // attempts, 1 = nobody knows how many
-	of    int // 1 + index of the parameter that says how many, 0 = none does
+	times int  // attempts, 1 = nobody knows how many
+	of    int  // 1 + index of the parameter that says how many, 0 = none does
+	hand  bool // in a loop that is written by hand
 }
 
 const mostTimes = catalog.Endless
@@ -58,6 +59,7 @@ func (p *program) repeats(owners map[int32]param) {
 			for j, a := range e.op.Args {
 				if r, ok := found[param{e.through, j}]; ok && slices.Contains(p.functions(e.op.v(a)), e.to) {
 					e.times = max(e.times, r.at(e.op))
+					e.byHand = r.hand
 				}
 			}
 		}
@@ -87,7 +89,7 @@ func (p *program) repeatedBy(o *op, owners map[int32]param, found map[param]repe
 		}
 		for _, t := range o.targets {
 			if inner := found[param{t, i}]; inner.times > 0 {
-				r = repeat{times: min(max(r.times, 1)*inner.at(o), mostTimes), of: r.of}
+				r = repeat{times: min(max(r.times, 1)*inner.at(o), mostTimes), of: r.of, hand: inner.hand}
 			}
 		}
 		if r.times > 0 && (o.runsArgs() || slices.ContainsFunc(o.targets, func(t *node) bool { return found[param{t, i}].times > 0 })) {
@@ -101,7 +103,7 @@ func (p *program) repeatedBy(o *op, owners map[int32]param, found map[param]repe
 func (p *program) repeatOf(o *op, fn *node) repeat {
 	r := repeat{}
 	if o.Retry {
-		r = repeat{times: max(o.Turns, 1), of: o.TurnsOf}
+		r = repeat{times: max(o.Turns, 1), of: o.TurnsOf, hand: true}
 	}
 	for n := o.node; n != fn && n != nil; n = n.outer {
 		for _, m := range p.nodes[fn.index:] {

@@ -118,9 +118,19 @@ func unsaferetry(p *program, calls []call) []finding.Finding {
 		case how != "" && p.isWrite(c):
 			report(c.op, c.callee, "retry of %s by %s may do it twice: it is not idempotent; retry what can be repeated, or send an idempotency key", c.short(), how)
 		case how != "" && spent(again, c.op):
-			report(c.op, c.callee, "retry of %s by %s sends an empty body: its reader was made outside and is spent by the first attempt; make it inside", c.short(), how)
+			report(c.op, c.callee, "retry of %s by %s sends an empty body: its reader, or channel, was made outside and is spent by the first attempt; make it inside", c.short(), how)
+		case own.times > 1 && p.isWrite(c):
+			report(c.op, c.callee, "%s is tried up to %d times by its client and may do it twice: it is not idempotent; send an idempotency key, or switch the client's retries off for it", c.short(), own.times)
 		case own.times > 1 && !own.stated && retryingGuard != "":
 			report(c.op, c.callee, "%s tries %d times by itself under %s, which retries too: the attempts multiply; switch the client's own retries off", c.short(), own.times, retryingGuard)
+		}
+	}
+	byHand := make(map[*node]string) // functions that a helper of the house runs again
+	for _, n := range p.nodes {
+		for _, e := range n.edges {
+			if e.times > 0 && e.byHand && !n.file.Test {
+				byHand[e.to] = "the loop in " + e.through.title()
+			}
 		}
 	}
 	leads := p.leads(calls)
@@ -132,20 +142,21 @@ func unsaferetry(p *program, calls []call) []finding.Finding {
 			m, target := p.guardedCall(o)
 			how := again[n]
 			loop := o.Retry
+			hand := byHand[n]
+			if loop {
+				how, hand = "a loop in "+n.title(), "a retry loop by hand"
+			}
 			switch {
-			case m != nil && loop:
-				report(o, target.ID, "a retry loop by hand around %s repeats what its guard has refused; use //resil:retry on the guard", target.title())
 			case m != nil && how != "" && m.Write && !m.Idempotent:
 				report(o, target.ID, "retry of %s by %s may do it twice: it is a write and not marked idempotent; mark it //resil:idempotent if it is, or do not retry it", target.title(), how)
+			case m != nil && hand != "":
+				report(o, target.ID, "%s around %s repeats what its guard has refused; use //resil:retry on the guard", hand, target.title())
 			case m != nil && how != "" && spent(again, o):
-				report(o, target.ID, "retry of %s by %s sends an empty body: its reader was made outside and is spent by the first attempt; make it inside", target.title(), how)
-			case m == nil && spent(again, o) && (how != "" || loop) && leads(o):
-				if loop {
-					how = "a loop in " + n.title()
-				}
-				report(o, o.targets[0].ID, "retry of %s by %s sends an empty body: its reader was made outside and is spent by the first attempt; make it inside", o.targets[0].title(), how)
-			case m == nil && loop && o.Kind == summary.Extern && catalog.Effect(o.Row.Effect) == catalog.Runs:
-				report(o, o.Callee, "a retry loop by hand around %s repeats what its breaker has refused; stop at an open breaker, or retry inside of it", o.shown())
+				report(o, target.ID, "retry of %s by %s sends an empty body: its reader, or channel, was made outside and is spent by the first attempt; make it inside", target.title(), how)
+			case m == nil && spent(again, o) && how != "" && leads(o):
+				report(o, o.targets[0].ID, "retry of %s by %s sends an empty body: its reader, or channel, was made outside and is spent by the first attempt; make it inside", o.targets[0].title(), how)
+			case m == nil && hand != "" && o.Kind == summary.Extern && catalog.Effect(o.Row.Effect) == catalog.Runs && !n.file.Resil:
+				report(o, o.Callee, "%s around %s repeats what its breaker has refused; stop at an open breaker, or retry inside of it", hand, o.shown())
 			}
 		}
 	}
@@ -199,7 +210,7 @@ func (p *program) isWrite(c *call) bool {
 	}
 	for val := range p.pts[c.op.v(c.op.Args[0])] {
 		x := &p.values[val]
-		if x.Name == "net/http.Request" && (slices.Contains(x.Set, "method=POST") || slices.Contains(x.Set, "method=PATCH")) {
+		if x.Name == "net/http.Request" && !slices.Contains(x.Set, summary.Keyed) && (slices.Contains(x.Set, "method=POST") || slices.Contains(x.Set, "method=PATCH")) {
 			return true
 		}
 	}

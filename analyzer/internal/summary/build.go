@@ -89,6 +89,7 @@ type builder struct {
 	spelt        map[*types.Var]bool         // local variables that hold what the code itself states
 	guardedNames map[string]bool             // see guardedTypes
 	uses         map[*types.Var]int          // see timesUsed
+	holders      map[*types.Named]bool       // see holdsBreaker
 	bodies       map[types.Object][]ast.Expr // the readers in requests that variables hold
 	settings     settings                    // package variables, once they are asked for
 
@@ -122,6 +123,7 @@ type function struct {
 	fresh      []fresh
 	roundTrip  bool
 	idempotent bool         // it sets an idempotency key
+	requests   []int        // that it makes, by index in Values
 	absent     types.Object // the context parameter that is nil here
 
 	settings settings // variables of a declared function, once they are asked for
@@ -336,7 +338,7 @@ func (b *builder) funcDecl(d *ast.FuncDecl) {
 	sig := obj.Signature()
 	f := Func{
 		ID: b.id(obj), Name: shortName(obj), Pos: b.pos(d.Name), Outer: -1,
-		Exported: d.Name.IsExported(), Handler: isHandler(sig), Helper: isHelper(sig),
+		Exported: d.Name.IsExported(), Handler: isHandler(sig), Served: isServed(sig), Helper: isHelper(sig),
 		Guarded: b.funcDirs[d].guarded, Outbound: b.funcDirs[d].outbound, Admits: b.admitters[obj],
 	}
 	if r := b.cat.Lookup(obj, nil); r != nil && r.Line == 0 && r.Effect == catalog.Call {
@@ -397,8 +399,18 @@ func (b *builder) close() {
 			o.Region = "" // nobody waits for it here
 		}
 	}
+	if fn.idempotent {
+		for _, i := range fn.requests {
+			v := &b.out.Values[i].Value
+			v.Set = append(v.Set, Keyed)
+		}
+	}
 	b.fn = fn.outer
 }
+
+// Keyed is among what is stated of a request that gets an idempotency key where
+// it is made.
+const Keyed = "keyed"
 
 // tuple returns the variables of parameters or results.
 func (b *builder) tuple(t *types.Tuple) []Var {
@@ -634,6 +646,28 @@ func isTypeParam(t types.Type) bool {
 func isHandler(sig *types.Signature) bool {
 	p := sig.Params()
 	return p.Len() == 2 && isType(p.At(0).Type(), "net/http", "ResponseWriter") && isType(p.At(1).Type(), "net/http", "Request")
+}
+
+// isServed reports whether sig is that of a method of a gRPC service: of a type
+// that embeds what stands in for methods it lacks.
+func isServed(sig *types.Signature) bool {
+	if sig.Recv() == nil || sig.Results().Len() == 0 {
+		return false
+	}
+	n := namedOf(sig.Recv().Type())
+	if n == nil {
+		return false
+	}
+	st, ok := n.Underlying().(*types.Struct)
+	if !ok {
+		return false
+	}
+	for f := range st.Fields() {
+		if f.Embedded() && (strings.HasPrefix(f.Name(), "Unimplemented") || strings.HasPrefix(f.Name(), "Unsafe")) {
+			return true
+		}
+	}
+	return false
 }
 
 func isType(t types.Type, pkgPath, name string) bool {

@@ -5,6 +5,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -340,7 +341,9 @@ func (b *builder) invoke(c site) []Var {
 		op.Kind, op.Callee, op.Results = Static, b.id(fn), b.results(c.sig)
 		op.Reader, op.ReaderUp = b.takesReader(c)
 		op.Swaps = b.swaps(c)
+		b.noteKey(c)
 		op.Counts = b.counts(c)
+		op.Alike = len(c.exprs) == 3 && plain(c.exprs[1]) && plain(c.exprs[2]) && types.ExprString(c.exprs[1]) == types.ExprString(c.exprs[2])
 		b.op(op)
 		if g := b.admits(fn); g != "" {
 			b.admit(c, g)
@@ -352,6 +355,27 @@ func (b *builder) invoke(c site) []Var {
 	b.mutate(c)
 	b.extern(c, op)
 	return b.object(c, "")
+}
+
+// plain reports whether an expression is a variable, or a field of one.
+func plain(e ast.Expr) bool {
+	switch e := ast.Unparen(e).(type) {
+	case *ast.Ident:
+		return e.Name != "nil"
+	case *ast.SelectorExpr:
+		return plainPath(e)
+	}
+	return false
+}
+
+// constantName returns the first constant string among the arguments.
+func (b *builder) constantName(c site) string {
+	for _, e := range c.exprs {
+		if tv := b.u.Info.Types[e]; tv.Value != nil && tv.Value.Kind() == constant.String {
+			return constant.StringVal(tv.Value)
+		}
+	}
+	return ""
 }
 
 // channel returns the variable of a channel on which a send is a call.
@@ -618,6 +642,7 @@ func (b *builder) special(c site, op Op, row *catalog.Row) []Var {
 	case catalog.Runs, catalog.Policies, catalog.Retry:
 		op.Kind = Extern
 		op.Attempts = b.attempts(c, row)
+		op.Named = b.constantName(c)
 		b.op(op)
 	case catalog.Async:
 		op.Kind = Extern
@@ -841,6 +866,15 @@ func (b *builder) contextCall(c site) ([]Var, bool) {
 			return nil, false
 		}
 		return []Var{v, 0}, true
+	case "github.com/hashicorp/go-retryablehttp":
+		if strings.HasPrefix(fn.Name(), "NewRequest") {
+			v := b.temp()
+			if ctx := contextArg(c.sig, c.args); ctx != 0 {
+				b.flow(v, ctx)
+			}
+			b.bindRequest(v, c)
+			return []Var{v, 0}, true
+		}
 	case "net/http":
 		recv := c.fn.Signature().Recv()
 		switch {
@@ -950,6 +984,9 @@ func (b *builder) bindRequest(v Var, c site) {
 		switch m := constant.StringVal(tv.Value); m {
 		case "POST", "PATCH", "GET", "PUT", "DELETE", "HEAD", "OPTIONS":
 			b.bind(v, Value{Kind: ObjectValue, Name: "net/http.Request", ID: b.objectID(c.name), Set: []string{"method=" + m}})
+			if !b.test {
+				b.fn.requests = append(b.fn.requests, len(b.out.Values)-1)
+			}
 		}
 		return
 	}
@@ -972,21 +1009,38 @@ func (b *builder) contextResult(v Var, c site) {
 
 // writes reports whether a call is certainly not idempotent.
 func (b *builder) writes(c site, row Row) bool {
-	if !row.Write || b.keyed() {
+	if b.keyed() {
 		return false
 	}
 	if row.Dependency != "sql" && row.Dependency != "postgres" {
-		return true
+		return row.Write
+	}
+	if b.inTransaction(c) {
+		return false
 	}
 	for _, e := range c.exprs {
-		tv := b.u.Info.Types[e]
-		if tv.Value == nil || tv.Value.Kind() != constant.String {
-			continue
+		if x := b.worth(e); x != nil && x.Kind() == constant.String {
+			return inserts(constant.StringVal(x))
 		}
-		q := strings.ToUpper(strings.TrimSpace(constant.StringVal(tv.Value)))
-		return strings.HasPrefix(q, "INSERT") && !strings.Contains(q, "ON CONFLICT") && !strings.Contains(q, "ON DUPLICATE") && !strings.Contains(q, "IGNORE") && !strings.Contains(q, "NOT EXISTS")
 	}
 	return false
+}
+
+// inTransaction reports whether a call is made on a transaction: what fails
+// undoes all of it.
+func (b *builder) inTransaction(c site) bool {
+	n := namedOf(c.through)
+	return n != nil && n.Obj().Name() == "Tx"
+}
+
+var leadingComments = regexp.MustCompile(`^(\s|--[^\n]*(\n|$)|/\*(?s:.*?)\*/)+`)
+
+// inserts reports whether a statement adds rows that are there twice if it is
+// sent twice.
+func inserts(query string) bool {
+	q := strings.ToUpper(leadingComments.ReplaceAllString(query, ""))
+	adds := strings.HasPrefix(q, "INSERT") || strings.HasPrefix(q, "WITH") && strings.Contains(q, "INSERT INTO")
+	return adds && !strings.Contains(q, "ON CONFLICT") && !strings.Contains(q, "ON DUPLICATE") && !strings.Contains(q, "IGNORE") && !strings.Contains(q, "NOT EXISTS")
 }
 
 // keyed reports whether the function sets an idempotency key.
@@ -999,14 +1053,38 @@ func (b *builder) keyed() bool {
 	return false
 }
 
-// noteKey notes that a request header with an idempotency key is set.
+// noteKey notes that an idempotency key is set: a header, a field or an option
+// that is called so.
 func (b *builder) noteKey(c site) {
-	if c.fn.Name() != "Set" && c.fn.Name() != "Add" || len(c.exprs) == 0 {
-		return
-	}
-	if tv := b.u.Info.Types[c.exprs[0]]; tv.Value != nil && tv.Value.Kind() == constant.String &&
-		strings.Contains(strings.ToLower(constant.StringVal(tv.Value)), "idempoten") {
+	if namesKey(c.fn.Name()) {
 		b.fn.idempotent = true
+	}
+	for _, e := range c.exprs {
+		b.noteKeyName(e)
+	}
+}
+
+// noteKeyName notes an idempotency key by the constant that names it.
+func (b *builder) noteKeyName(e ast.Expr) {
+	if tv := b.u.Info.Types[e]; tv.Value != nil && tv.Value.Kind() == constant.String && namesKey(constant.StringVal(tv.Value)) {
+		b.fn.idempotent = true
+	}
+}
+
+func namesKey(s string) bool {
+	return strings.Contains(s, "dempoten") || strings.Contains(s, "DEMPOTEN")
+}
+
+// noteKeyAt notes that an idempotency key is assigned: to an element or a field
+// that is called so.
+func (b *builder) noteKeyAt(e ast.Expr) {
+	switch e := ast.Unparen(e).(type) {
+	case *ast.IndexExpr:
+		b.noteKeyName(e.Index)
+	case *ast.SelectorExpr:
+		if namesKey(e.Sel.Name) {
+			b.fn.idempotent = true
+		}
 	}
 }
 
@@ -1033,6 +1111,11 @@ func (b *builder) takesReader(c site) (spent bool, up uint8) {
 			continue
 		}
 		obj := b.spent(e, start, again)
+		if id, ok := ast.Unparen(e).(*ast.Ident); ok && obj == nil && drains(c.sig, i) {
+			if v, ok := b.u.Info.Uses[id].(*types.Var); ok && v.Pos() < start && !b.rewound(again, v) {
+				obj = v
+			}
+		}
 		if obj == nil {
 			continue
 		}
@@ -1048,6 +1131,20 @@ func (b *builder) takesReader(c site) (spent bool, up uint8) {
 }
 
 const maxUp = 100 // literals within literals
+
+// drains reports whether the i-th parameter is a channel that a function receives
+// things from, and not just a sign or the time.
+func drains(sig *types.Signature, i int) bool {
+	if sig.Params().Len() == 0 {
+		return false
+	}
+	ch, ok := underlying(sig.Params().At(min(i, sig.Params().Len()-1)).Type()).(*types.Chan)
+	if !ok || ch.Dir() != types.RecvOnly || isType(ch.Elem(), "time", "Time") {
+		return false
+	}
+	st, ok := underlying(ch.Elem()).(*types.Struct)
+	return !ok || st.NumFields() > 0
+}
 
 // reads reports whether the i-th parameter of a function reads what it is
 // given: a buffer may be there to be written to.
@@ -1071,6 +1168,14 @@ func canRead(t types.Type) bool {
 // if there is none.
 func (b *builder) spent(e ast.Expr, start token.Pos, again ast.Node) *types.Var {
 	switch e := ast.Unparen(e).(type) {
+	case *ast.SelectorExpr: // the body of a request that came in
+		id, ok := ast.Unparen(e.X).(*ast.Ident)
+		if !ok || !isReader(b.typeOf(e)) {
+			return nil
+		}
+		if obj, ok := b.u.Info.Uses[id].(*types.Var); ok && obj.Pos() < start && !b.rewound(again, obj) {
+			return obj
+		}
 	case *ast.Ident:
 		obj, ok := b.u.Info.Uses[e].(*types.Var)
 		if !ok {

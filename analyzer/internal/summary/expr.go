@@ -211,6 +211,9 @@ func (b *builder) literalField(u *types.Struct, i int, x ast.Expr) (*types.Var, 
 		if !ok {
 			return nil, kv.Value
 		}
+		if namesKey(id.Name) {
+			b.fn.idempotent = true
+		}
 		f, _ := b.u.Info.Uses[id].(*types.Var)
 		return f, kv.Value
 	}

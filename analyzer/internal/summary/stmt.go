@@ -453,6 +453,7 @@ func (b *builder) assignStmt(s *ast.AssignStmt) {
 			break
 		}
 		l := s.Lhs[i]
+		b.noteKeyAt(l)
 		if s.Tok == token.DEFINE {
 			b.noteStated(l, r)
 		} else {
@@ -654,7 +655,7 @@ func (b *builder) reassigned(lhs []ast.Expr, n int) {
 }
 
 func (b *builder) store(base Var, sel *ast.SelectorExpr, src Var, e ast.Expr) {
-	if base == 0 || b.test || b.isZero(e) {
+	if base == 0 || b.test || b.isZero(e) && sel.Sel.Name != "RetryMax" { // its zero is no default
 		return
 	}
 	s := Store{Base: base, Src: src, Field: b.stated(sel.Sel.Name, e)}

@@ -105,6 +105,7 @@ type Func struct {
 	Method   string // name of the method, "" for other functions
 	Entry    bool   // main, init, tests aside: called from outside whatever the module does
 	Handler  bool   // has the signature of an HTTP handler: servers call it
+	Served   bool   // a method of a gRPC service
 	Helper   bool   // takes or returns something of package testing, or is a method of what holds such
 	Config   bool   // a function value that is part of a foreign thing's settings
 	Guarded  string // reason of //resil:guarded
@@ -160,6 +161,8 @@ type Op struct {
 	Turns    int    // attempts of the hand-written retry loops around it, 0 = unknown
 	Counts   []int  // Static: by parameter, the numbers passed beside a function; nil without
 
+	Named   string // Extern, of a guard: the constant name it is given, such as that of a command
+	Alike   bool   // Static: its second and third argument are the same thing
 	TurnsOf int    // 1 + index of the parameter that bounds the retry loop, 0 = none does
 	Swaps   []Swap // what could be called instead of the receiver
 }
@@ -331,6 +334,8 @@ type Fresh struct {
 	Used  bool   // it runs something in the function that makes it, by itself or in a literal
 	Kept  bool   // it may outlive the call of the function
 	Loops bool   // the function uses it in a loop that it was not made in
+	Held  bool   // it is inside a thing of the module that is made here
+	Lives bool   // the function stays for as long as the program does, or is what a command runs
 
 	Returned bool   // the function returns it to its caller, who has another one each time
 	Via      string // Func.ID of the function that made it, if it does so; "" = it is made here
