@@ -47,6 +47,30 @@ type MethodSpec struct {
 	Streams    bool             // the result outlives the call; generated code ties cancel to its end with [CallStream]
 }
 
+// WithDefaults returns m with what its policies and levels leave out filled in:
+// what is in force when nothing overrides it.
+func (m MethodSpec) WithDefaults() MethodSpec {
+	if m.Retry != nil {
+		r := m.Retry.WithDefaults()
+		m.Retry = &r
+	}
+	if m.Rate != nil {
+		r := m.Rate.WithDefaults()
+		m.Rate = &r
+	}
+	if m.Hedge != nil {
+		h := m.Hedge.WithDefaults()
+		m.Hedge = &h
+	}
+	fallbacks := make([]Fallback, len(m.Fallbacks))
+	for i, f := range m.Fallbacks {
+		fallbacks[i] = f.WithDefaults()
+	}
+	m.Fallbacks = fallbacks
+	m.Levels, _ = MergeActions(DefaultActions(m.Kind, m.Essential, fallbacks), m.Levels)
+	return m
+}
+
 // WorstCase returns the longest a call of m can take by its own policies, 0
 // when no attempt timeout bounds it.
 func (m MethodSpec) WorstCase() time.Duration {

@@ -197,7 +197,7 @@ func (d *dependency) status(now mono.Time, waiting int) DependencyStatus {
 	for _, g := range d.order {
 		stated := GuardStated{Guard: g.spec}
 		for _, m := range g.methods {
-			inForce := m.effective(st.Override).withDefaults()
+			inForce := m.effective(st.Override).WithDefaults()
 			stated.Methods = append(stated.Methods, MethodStated{m.spec, inForce})
 			st.Methods = append(st.Methods, inForce)
 		}
@@ -205,26 +205,4 @@ func (d *dependency) status(now mono.Time, waiting int) DependencyStatus {
 	}
 	slices.SortStableFunc(st.Methods, func(a, b MethodSpec) int { return strings.Compare(a.Name, b.Name) })
 	return st
-}
-
-// withDefaults returns m with what its policies leave out filled in.
-func (m MethodSpec) withDefaults() MethodSpec {
-	if m.Retry != nil {
-		r := m.Retry.WithDefaults()
-		m.Retry = &r
-	}
-	if m.Rate != nil {
-		r := m.Rate.WithDefaults()
-		m.Rate = &r
-	}
-	if m.Hedge != nil {
-		h := m.Hedge.WithDefaults()
-		m.Hedge = &h
-	}
-	fallbacks := make([]Fallback, len(m.Fallbacks))
-	for i, f := range m.Fallbacks {
-		fallbacks[i] = f.WithDefaults()
-	}
-	m.Fallbacks = fallbacks
-	return m
 }

@@ -18,7 +18,7 @@ func (w *testWriter) literal(spec any) string {
 	var b strings.Builder
 	b.WriteString(w.typeName(v.Type()) + "{\n")
 	for n := range v.NumField() {
-		if !v.Field(n).IsZero() {
+		if f := v.Field(n); !f.IsZero() && (f.Kind() != reflect.Slice || f.Len() > 0) {
 			fmt.Fprintf(&b, "%s: %s,\n", v.Type().Field(n).Name, w.value(v.Field(n)))
 		}
 	}

@@ -298,22 +298,19 @@ func specOf(m *model.Method) resil.MethodSpec {
 		s.Timeout = m.Timeout.Value
 	}
 	if m.Retry != nil {
-		r := m.Retry.Value.WithDefaults()
-		s.Retry = &r
+		s.Retry = &m.Retry.Value
 	}
 	if m.Bulkhead != nil {
 		s.Bulkhead = &m.Bulkhead.Value
 	}
 	if m.Rate != nil {
-		r := m.Rate.Value.WithDefaults()
-		s.Rate = &r
+		s.Rate = &m.Rate.Value
 	}
 	if m.Hedge != nil {
-		h := m.Hedge.Value.WithDefaults()
-		s.Hedge = &h
+		s.Hedge = &m.Hedge.Value
 	}
 	for _, f := range m.Fallbacks {
-		s.Fallbacks = append(s.Fallbacks, f.Spec.WithDefaults())
+		s.Fallbacks = append(s.Fallbacks, f.Spec)
 	}
-	return s
+	return s.WithDefaults()
 }

@@ -38,35 +38,10 @@ func (p *promise) fillIn() {
 	}
 	b = b.WithDefaults(longest)
 	p.spec.Breaker = &b
-	p.spec.Rate = rateWithDefaults(p.spec.Rate)
-}
-
-func rateWithDefaults(stated *resil.Rate) *resil.Rate {
-	if stated == nil {
-		return nil
+	if p.spec.Rate != nil {
+		r := p.spec.Rate.WithDefaults()
+		p.spec.Rate = &r
 	}
-	r := stated.WithDefaults()
-	return &r
-}
-
-// withDefaults returns the policies of a method with their defaults.
-func withDefaults(m resil.MethodSpec) resil.MethodSpec {
-	if m.Retry != nil {
-		r := m.Retry.WithDefaults()
-		m.Retry = &r
-	}
-	if m.Hedge != nil {
-		h := m.Hedge.WithDefaults()
-		m.Hedge = &h
-	}
-	m.Rate = rateWithDefaults(m.Rate)
-	var fallbacks []resil.Fallback
-	for _, f := range m.Fallbacks {
-		fallbacks = append(fallbacks, f.WithDefaults())
-	}
-	m.Fallbacks = fallbacks
-	m.Levels, _ = resil.MergeActions(resil.DefaultActions(m.Kind, m.Essential, fallbacks), m.Levels)
-	return m
 }
 
 // fallback returns the first strategy, 0 if there is none.

@@ -70,7 +70,7 @@ func Prove[G any](t *testing.T, guard Guard[G]) {
 func (g Guard[G]) promise() promise {
 	p := promise{spec: g.Spec, checked: g.Checked}
 	for _, m := range g.Methods {
-		p.methods = append(p.methods, promisedMethod{withDefaults(m.Spec), m.Answers, m.Failures, m.Then})
+		p.methods = append(p.methods, promisedMethod{m.Spec.WithDefaults(), m.Answers, m.Failures, m.Then})
 	}
 	p.fillIn()
 	return p
