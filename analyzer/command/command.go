@@ -124,7 +124,7 @@ func (c *command) analyze() (int, error) {
 		return 0, err
 	}
 	var known *report.Baseline
-	if c.baseline != "" {
+	if c.baseline != "" && c.writeBaseline == "" { // else all are known in a moment
 		if known, err = report.ReadBaseline(c.baseline); err != nil {
 			return 0, err
 		}

@@ -107,7 +107,10 @@ func ReadBaseline(filename string) (*Baseline, error) {
 	dec.DisallowUnknownFields()
 	var file baselineFile
 	if err := dec.Decode(&file); err != nil {
-		return nil, fmt.Errorf("baseline %s:%s: %w", filename, jsonPosition(content, dec, err), err)
+		return nil, fmt.Errorf("baseline %s:%s: %s; mend it, or make it anew with -write-baseline", filename, jsonPosition(content, dec, err), described(err))
+	}
+	if dec.More() {
+		return nil, fmt.Errorf("baseline %s:%s: more follows the end of the baseline; make it anew with -write-baseline", filename, jsonPosition(content, dec, nil))
 	}
 	if file.Version != baselineVersion {
 		return nil, fmt.Errorf("baseline %s: version %d is not supported, this resilvet writes version %d; make it anew with -write-baseline", filename, file.Version, baselineVersion)
@@ -119,6 +122,19 @@ func ReadBaseline(filename string) (*Baseline, error) {
 	return b, nil
 }
 
+// described says what is wrong without a word of Go.
+func described(err error) string {
+	var mismatch *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.EOF):
+		return "the file is empty"
+	case errors.As(err, &mismatch):
+		return "unexpected " + mismatch.Value
+	default:
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+}
+
 // jsonPosition returns line:col of a decoding error.
 func jsonPosition(content []byte, dec *json.Decoder, err error) string {
 	offset := dec.InputOffset()
@@ -126,7 +142,7 @@ func jsonPosition(content []byte, dec *json.Decoder, err error) string {
 	var mismatch *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		offset = syntax.Offset
+		offset = max(syntax.Offset-1, 0) // it counts the character that is wrong
 	case errors.As(err, &mismatch):
 		offset = mismatch.Offset
 	}

@@ -16,8 +16,12 @@ type columns struct {
 func newColumns() *columns { return &columns{lines: make(map[string][][]byte)} }
 
 // of returns the column of pos in characters, from 1. If the file cannot be read
-// it returns the column in bytes.
+// it returns the column in bytes; 0 if it is not known, as below a //line comment
+// without one.
 func (c *columns) of(pos token.Position) int {
+	if pos.Column < 1 {
+		return 0
+	}
 	lines, ok := c.lines[pos.Filename]
 	if !ok {
 		if content, err := os.ReadFile(pos.Filename); err == nil {
@@ -26,8 +30,8 @@ func (c *columns) of(pos token.Position) int {
 		c.lines[pos.Filename] = lines
 	}
 	if pos.Line < 1 || pos.Line > len(lines) {
-		return max(pos.Column, 1)
+		return pos.Column
 	}
 	line := lines[pos.Line-1]
-	return utf8.RuneCount(line[:min(max(pos.Column-1, 0), len(line))]) + 1
+	return utf8.RuneCount(line[:min(pos.Column-1, len(line))]) + 1
 }

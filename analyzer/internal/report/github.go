@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -14,9 +15,13 @@ import (
 func Annotations(w io.Writer, findings []finding.Finding, root string) error {
 	p := printer{w: w}
 	for _, f := range findings {
-		p.printf("::error file=%s,line=%d,col=%d,title=%s::%s\n",
+		column := ""
+		if f.Pos.Column > 0 {
+			column = fmt.Sprintf(",col=%d", f.Pos.Column)
+		}
+		p.printf("::error file=%s,line=%d%s,title=%s::%s\n",
 			property.Replace(filepath.ToSlash(Relative(root, f.Pos.Filename))),
-			f.Pos.Line, f.Pos.Column,
+			f.Pos.Line, column,
 			property.Replace("resilvet: "+f.Rule),
 			data.Replace(f.Message))
 	}

@@ -334,7 +334,9 @@ func (p *program) position(n *node, at summary.Pos) token.Position {
 
 func (p *program) end(n *node, at summary.Pos) token.Position {
 	pos := p.position(n, at)
-	pos.Column += int(at.End - at.Offset)
+	if pos.Column > 0 { // a //line comment may leave it open
+		pos.Column += int(at.End - at.Offset)
+	}
 	pos.Offset = int(at.End)
 	return pos
 }
