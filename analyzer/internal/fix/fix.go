@@ -2,6 +2,7 @@
 package fix
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -55,14 +56,30 @@ func Plan(findings []finding.Finding, src func(filename string) ([]byte, error))
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if strings.HasSuffix(name, ".go") {
-			// A file that does not parse stays as the fixes leave it.
-			if formatted, err := format.Source(changed); err == nil {
-				changed = formatted
-			}
+			changed = formatted(changed, endsInCRLF(old) && len(edits[name][0].New) < len(changed))
 		}
 		res.Files = append(res.Files, File{Name: name, Old: old, New: changed})
 	}
 	return res, nil
+}
+
+// formatted returns Go source as gofmt leaves it, but for the ends of lines. What
+// does not parse stays as it is.
+func formatted(source []byte, crlf bool) []byte {
+	out, err := format.Source(bytes.ReplaceAll(source, []byte("\r\n"), []byte("\n")))
+	switch {
+	case err != nil:
+		return source
+	case crlf:
+		return bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n"))
+	}
+	return out
+}
+
+// endsInCRLF reports whether all lines end as Windows editors end them.
+func endsInCRLF(content []byte) bool {
+	lines := bytes.Count(content, []byte("\n"))
+	return lines > 0 && lines == bytes.Count(content, []byte("\r\n"))
 }
 
 // add adds all edits of a fix to edits, or none if one overlaps another fix.

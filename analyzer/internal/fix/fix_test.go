@@ -76,6 +76,30 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestPlanKeepsEndsOfLines holds that files of Windows editors stay what they are,
+// and that what a tool of ours writes is written as it writes it.
+func TestPlanKeepsEndsOfLines(t *testing.T) {
+	const content = "package p\r\n\r\nvar a   = 1\r\n"
+	one := strings.Index(content, "1")
+	for name, test := range map[string]struct {
+		edit finding.Edit
+		want string
+	}{
+		"an edit": {finding.Edit{Start: one, End: one + 1, New: "2"}, "package p\r\n\r\nvar a = 2\r\n"},
+		"a file":  {finding.Edit{End: len(content), New: "package p\n\nvar b = 1\n"}, "package p\n\nvar b = 1\n"},
+	} {
+		test.edit.Filename = "p.go"
+		f := finding.Finding{Fixes: []finding.Fix{{Edits: []finding.Edit{test.edit}}}}
+		got, err := Plan([]finding.Finding{f}, func(string) ([]byte, error) { return []byte(content), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Files) != 1 || string(got.Files[0].New) != test.want {
+			t.Errorf("%s: got %q, want %q", name, got.Files, test.want)
+		}
+	}
+}
+
 func TestPlanRefusesEditsBeyondTheFile(t *testing.T) {
 	f := finding.Finding{Fixes: []finding.Fix{{Edits: []finding.Edit{{Filename: "p.go", Start: 5, End: 9, New: "x"}}}}}
 	_, err := Plan([]finding.Finding{f}, func(string) ([]byte, error) { return []byte("short"), nil })
