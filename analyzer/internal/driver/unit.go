@@ -2,13 +2,11 @@ package driver
 
 import (
 	"bytes"
-	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"go/token"
 	"go/types"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -68,14 +66,6 @@ func (u *Unit) Foreign() bool {
 // Skip writes for importers that there is nothing to know.
 func (u *Unit) Skip() error { return u.writeFacts(nil) }
 
-// fact is what a unit tells its importers of one package. The go command hands
-// over what direct imports wrote, so each passes on what its own imports told.
-type fact struct {
-	Path    string
-	Summary []byte // gob of summary.Package: most are passed on and never looked at
-	Failure string // why there is no summary: a defect of ours
-}
-
 // Analyze checks the unit, writes what its importers need, and returns what it
 // finds. Result.Calls is empty: coverage takes a whole module.
 func (u *Unit) Analyze(e *engine.Engine) (res *Result, err error) {
@@ -87,7 +77,9 @@ func (u *Unit) Analyze(e *engine.Engine) (res *Result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			res = &Result{}
-			err = u.writeFacts([]fact{{Path: u.ImportPath, Failure: fmt.Sprintf("%s: internal error: %v\n%s", u.ID, r, debug.Stack())}})
+			var told []byte
+			told, err = new(facts).pack(u.ImportPath, fmt.Appendf(nil, "%s: internal error: %v\n%s", u.ID, r, debug.Stack()), failure)
+			err = errors.Join(err, u.writeFacts(told))
 		}
 	}()
 	return u.analyze(e)
@@ -114,6 +106,7 @@ func (u *Unit) analyze(e *engine.Engine) (*Result, error) {
 		return &Result{}, u.Skip()
 	}
 	deps := readFacts(u.PackageVetx)
+	defer deps.Close() //nolint:errcheck // opened for reading
 	s := e.Summary(unit, deps.summary)
 	told, err := deps.with(s)
 	if err != nil {
@@ -184,82 +177,9 @@ func (u *Unit) exportFile(path string) (string, error) {
 
 // writeFacts writes what importers need. Nothing is written for nothing, so that
 // most files are empty.
-func (u *Unit) writeFacts(facts []fact) error {
+func (u *Unit) writeFacts(told []byte) error {
 	if u.VetxOutput == "" {
 		return nil
 	}
-	var buf bytes.Buffer
-	if len(facts) > 0 {
-		if err := gob.NewEncoder(&buf).Encode(facts); err != nil {
-			return fmt.Errorf("encoding what importers of %s need: %w", u.ID, err)
-		}
-	}
-	return os.WriteFile(u.VetxOutput, buf.Bytes(), 0o666)
-}
-
-// vetDeps is what units told of themselves and of what they import. Summaries
-// are decoded when they are asked for.
-type vetDeps struct {
-	facts    map[string]fact // by import path
-	decoded  map[string]*summary.Package
-	failures []error
-}
-
-// readFacts reads what the direct imports of a unit wrote, by their import paths.
-func readFacts(files map[string]string) *vetDeps {
-	d := &vetDeps{facts: make(map[string]fact), decoded: make(map[string]*summary.Package)}
-	for _, path := range slices.Sorted(maps.Keys(files)) {
-		content, err := os.ReadFile(files[path])
-		if err == nil && len(content) == 0 {
-			continue
-		}
-		var facts []fact
-		if err == nil {
-			err = gob.NewDecoder(bytes.NewReader(content)).Decode(&facts)
-		}
-		if err != nil {
-			d.failures = append(d.failures, fmt.Errorf("facts of %s: %w", path, err))
-		}
-		for _, f := range facts {
-			if _, known := d.facts[f.Path]; known {
-				continue
-			}
-			d.facts[f.Path] = f
-			if f.Failure != "" {
-				d.failures = append(d.failures, errors.New(f.Failure))
-			}
-		}
-	}
-	return d
-}
-
-func (d *vetDeps) summary(path string) *summary.Package {
-	if s, ok := d.decoded[path]; ok {
-		return s
-	}
-	var s *summary.Package
-	if f := d.facts[path]; len(f.Summary) > 0 {
-		s = new(summary.Package)
-		if err := gob.NewDecoder(bytes.NewReader(f.Summary)).Decode(s); err != nil {
-			d.failures = append(d.failures, fmt.Errorf("facts of %s: %w", path, err))
-			s = nil
-		}
-	}
-	d.decoded[path] = s
-	return s
-}
-
-// with returns what is told of the imports, and of the package itself if there
-// is anything to tell, sorted.
-func (d *vetDeps) with(s *summary.Package) ([]fact, error) {
-	facts := slices.Collect(maps.Values(d.facts))
-	if !s.Empty() {
-		var buf bytes.Buffer
-		if err := gob.NewEncoder(&buf).Encode(s); err != nil {
-			return nil, err
-		}
-		facts = append(facts, fact{Path: s.Path, Summary: buf.Bytes()})
-	}
-	slices.SortFunc(facts, func(a, b fact) int { return strings.Compare(a.Path, b.Path) })
-	return facts, nil
+	return os.WriteFile(u.VetxOutput, told, 0o666)
 }
