@@ -195,3 +195,18 @@ func ExampleSystem_OnLevel() {
 	fmt.Println(t.From, "to", t.To, "because of", t.Reason)
 	// Output: optimal to degraded because of redis down
 }
+
+func ExampleLastOf() {
+	type streams struct{ out, errs io.ReadCloser }
+	tie := func(s streams, cancel context.CancelFunc) streams {
+		cancel = resil.LastOf(2, cancel) // the call's context lives until both have ended
+		return streams{resil.TieReadCloser(s.out, cancel), resil.TieReadCloser(s.errs, cancel)}
+	}
+	s := tie(streams{io.NopCloser(strings.NewReader("done")), io.NopCloser(strings.NewReader(""))}, func() { fmt.Println("over") })
+	_ = s.errs.Close() // a reader of a string
+	text, err := io.ReadAll(s.out)
+	fmt.Println(string(text), err)
+	// Output:
+	// over
+	// done <nil>
+}

@@ -12,9 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aymanbagabas/go-udiff"
-
 	"github.com/resilgo/resil/analyzer/internal/finding"
+	"github.com/resilgo/resil/generator/diff"
 )
 
 // Result is what fixes make of files.
@@ -128,5 +127,5 @@ func apply(content []byte, edits []finding.Edit) ([]byte, error) {
 // Diff returns a unified diff of the file, by the name that shown returns.
 func (f File) Diff(shown func(filename string) string) string {
 	name := shown(f.Name)
-	return udiff.Unified(name+" (old)", name+" (new)", string(f.Old), string(f.New))
+	return diff.Unified(name+" (old)", name+" (new)", string(f.Old), string(f.New))
 }

@@ -11,8 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/aymanbagabas/go-udiff"
-
+	"github.com/resilgo/resil/generator/diff"
 	"github.com/resilgo/resil/generator/output"
 )
 
@@ -102,7 +101,7 @@ func (c *Change) Diff(name string) string {
 		after = os.DevNull
 	case Update:
 	}
-	return udiff.Unified(before, after, string(c.Old), string(c.New))
+	return diff.Unified(before, after, string(c.Old), string(c.New))
 }
 
 // Apply makes the changes. Everything new is on disk beside its target before
