@@ -109,6 +109,7 @@ type Row struct {
 	Dependency string   // kind of dependency ("redis"), or name of the guard ("gobreaker")
 	Why        string   // Counted only
 	Limit      string   // Call: the client itself bounds it, unless by this setting; Always = it always does
+	Needs      string   // Call: nothing bounds it unless its client is made with this setting
 	Attempts   int      // Retry: attempts by default; Call: attempts that the client makes by itself, 0 = 1
 	Timed      bool     // Runs: bounds its function in time
 	Outside    int      // Runs: 1 + index of a function parameter that runs outside the breaker, 0 = none
@@ -519,6 +520,8 @@ func (r *Row) option(o string) error {
 		r.Old = true
 	case "limit":
 		r.Limit = cmp.Or(value, Always)
+	case "needs":
+		r.Needs = value
 	case "timed":
 		r.Timed = true
 	case "send":

@@ -40,6 +40,8 @@ func remedy(c *call) string {
 	switch {
 	case catalog.Deadline(c.row.Deadline) == catalog.ByTimeout:
 		return "set the client's Timeout or give the request a context with a deadline"
+	case c.row.Needs != "":
+		return "make its client with " + c.row.Needs
 	case c.op.Context != 0:
 		return "derive its context with context.WithTimeout"
 	}
@@ -63,8 +65,73 @@ func (p *program) boundOf(c *call) bound {
 		return p.boundOfHTTP(c)
 	case catalog.Unbounded:
 		return p.boundOfTx(c)
+	case catalog.ByClient:
+		if c.row.Needs != "" {
+			return p.boundOfMade(c)
+		}
 	}
 	return unknownBound
+}
+
+// boundOfMade judges a call that nothing bounds unless its client is made with a
+// setting: all that the client is made of must be in sight.
+func (p *program) boundOfMade(c *call) bound {
+	seen := make(map[int32]bool)
+	b, made := unbounded, false
+	var look func(v int32)
+	look = func(v int32) {
+		if v == 0 || b == bounded {
+			return
+		}
+		if len(p.pts[v]) == 0 {
+			b = unknownBound // from out of sight
+		}
+		for _, val := range p.sorted(v) {
+			x := &p.values[val]
+			if seen[val] {
+				continue
+			}
+			seen[val] = true
+			switch x.Kind {
+			case summary.ContextValue:
+				if x.Bound == summary.Limited {
+					b = bounded
+					return
+				}
+				if x.Bound == summary.Foreign {
+					b = unknownBound
+				}
+			case summary.TypeValue: // a transport of the module
+				if !p.isMarker(x) {
+					b = unknownBound
+				}
+			case summary.FuncValue: // redis.Pool{Dial: …}
+				if x.node == nil {
+					b = unknownBound
+					continue
+				}
+				for _, r := range x.node.Results {
+					look(x.node.pkg.vars[r])
+				}
+			case summary.ObjectValue:
+				made = made || x.ID != ""
+				for _, s := range slices.Concat(x.Set, p.fields[val]) {
+					if name, _, _ := strings.Cut(s, "="); name == c.row.Needs || name == "ResponseHeaderTimeout" || isTimeout(s) {
+						b = bounded
+						return
+					}
+				}
+				for _, in := range slices.Concat(x.in, x.part, p.stored[val]) {
+					look(in)
+				}
+			}
+		}
+	}
+	look(c.op.v(c.op.Recv))
+	if b == unbounded && !made {
+		return unknownBound
+	}
+	return b
 }
 
 // boundOfContext: endless unless something bounds it on some path; a context

@@ -477,6 +477,9 @@ func (b *builder) mutate(c site) {
 		}
 		b.out.Stores = append(b.out.Stores, Store{Base: c.recv, Src: a, Field: c.fn.Name()})
 	}
+	if strings.HasSuffix(c.fn.Name(), "Timeout") { // client.SetTimeout(d)
+		b.out.Stores = append(b.out.Stores, Store{Base: c.recv, Field: c.fn.Name()})
+	}
 }
 
 // name fills in what only calls that are kept need.
@@ -562,7 +565,7 @@ func note(to *map[string]string, key, value string) {
 
 func (b *builder) rowOf(r *catalog.Row, c site) Row {
 	row := Row{
-		Effect: uint8(r.Effect), Deadline: uint8(r.Deadline), Limit: r.Limit, Dependency: r.Dependency, Why: r.Why,
+		Effect: uint8(r.Effect), Deadline: uint8(r.Deadline), Limit: r.Limit, Needs: r.Needs, Dependency: r.Dependency, Why: r.Why,
 		Attempts: r.Attempts, Timed: r.Timed, Write: r.Write, Outside: r.Outside, Stream: catalog.IsStream(c.fn.Signature()),
 	}
 	if row.Deadline == uint8(catalog.ByContext) && !takesContext(c.fn.Signature()) {

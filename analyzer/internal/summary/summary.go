@@ -181,6 +181,7 @@ type Row struct {
 	Effect     uint8 // catalog.Effect
 	Deadline   uint8 // catalog.Deadline
 	Limit      string
+	Needs      string
 	Dependency string
 	Why        string
 	Attempts   int
