@@ -30,9 +30,11 @@
 // or run the call in resil.Do, gobreaker, hystrix-go, sentinel-golang, go-zero's
 // breaker or a failsafe-go executor with a breaker. Helpers that run their
 // function parameter inside one of these count, and so do clients that are
-// built with a guarding transport, interceptor or driver. Retry, rate limit and
-// timeout alone are no guard, and fallbacks run outside of theirs. One unguarded
-// path makes a call unguarded; the finding names that path.
+// built with a guarding transport, interceptor or driver. What a two-step breaker
+// admits is guarded until it is told the end, also where a function of yours asks
+// it and hands its answer on. Retry, rate limit and timeout alone are no guard,
+// and fallbacks run outside of theirs. One unguarded path makes a call unguarded;
+// the finding names that path, with the helper and the caller that go together.
 //
 // Where the decorator of the very client that is called is in scope, -fix calls
 // that instead.
@@ -60,10 +62,11 @@
 //	…
 //	operators, err := admin.New(sys, admin.Config{Authorize: who, Chaos: order})
 //
-// Constants ask nobody, unless build tags choose them; nor does it matter that
-// something did not fail, or that time has passed. Tests, and files and programs
-// behind a build tag of your own, are left alone, and so is what callers out of
-// sight decide. It is no call, and no report counts it.
+// Constants ask nobody, unless build tags choose them, and neither does a
+// comparison of what was just made with nil; nor does it matter that something did
+// not fail, or that time has passed. Tests, and files and programs behind a build
+// tag of your own, are left alone, and so is what callers out of sight decide. It
+// is no call, and no report counts it.
 //
 // Not reported, but counted in the report: consumer polls, subscriptions and
 // acknowledgements, Rollback, clean-up at shutdown, telemetry and feature-flag
