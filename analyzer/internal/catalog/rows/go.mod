@@ -76,6 +76,7 @@ require (
 	github.com/gomodule/redigo v1.9.3
 	github.com/google/generative-ai-go v0.20.1
 	github.com/google/go-github/v66 v66.0.0
+	github.com/gophercloud/gophercloud v1.14.1
 	github.com/gophercloud/gophercloud/v2 v2.15.0
 	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674
 	github.com/gregdel/pushover v1.3.1
@@ -492,6 +493,7 @@ require (
 	github.com/hashicorp/golang-lru v1.0.2 // indirect
 	github.com/hashicorp/hcl v1.0.1-vault-7 // indirect
 	github.com/hashicorp/serf v0.10.1
+	github.com/hetznercloud/hcloud-go/v2 v2.52.0
 	github.com/huaweicloud/huaweicloud-sdk-go-obs v3.23.4+incompatible
 	github.com/influxdata/line-protocol v0.0.0-20210922203350-b1ad95c89adf // indirect
 	github.com/invopop/jsonschema v0.14.0 // indirect
