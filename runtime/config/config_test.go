@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +16,7 @@ import (
 	"time"
 
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/internal/logtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the committed schema")
@@ -459,43 +458,12 @@ func TestWatcherTellsWhenItLoaded(t *testing.T) {
 	})
 }
 
-// asking is a log handler that asks for the state of what logs, as one that
-// feeds a status page may. It fails the test if the question has to wait for the
-// end of the log line.
-type asking struct {
-	slog.Handler
-	t     *testing.T
-	ask   func()
-	asked int
-}
-
-func (*asking) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h *asking) Handle(_ context.Context, r slog.Record) error {
-	answered := make(chan struct{})
-	go func() {
-		h.ask()
-		close(answered)
-	}()
-	for range 1_000_000 { // a goroutine that waits for a mutex lets no virtual time pass
-		select {
-		case <-answered:
-			h.asked++
-			return nil
-		default:
-			runtime.Gosched()
-		}
-	}
-	h.t.Errorf("%q is logged under the lock", r.Message)
-	return nil
-}
-
 func TestWatcherLogsOutsideItsLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "f.yaml")
 		write(t, path, "")
 		var w *Watcher
-		log := &asking{t: t, ask: func() { _, _ = w.Err(), w.Loaded() }}
+		log := &logtest.Asking{T: t, Ask: func() { _, _ = w.Err(), w.Loaded() }}
 		var err error
 		if w, err = Watch(path, &fake{}, Options{Logger: slog.New(log)}); err != nil {
 			t.Fatal(err)
@@ -505,8 +473,8 @@ func TestWatcherLogsOutsideItsLock(t *testing.T) {
 			write(t, path, content)
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			if log.asked != n+1 {
-				t.Errorf("%q: %d log lines asked, want %d", content, log.asked, n+1)
+			if log.Asked != n+1 {
+				t.Errorf("%q: %d log lines asked, want %d", content, log.Asked, n+1)
 			}
 		}
 	})

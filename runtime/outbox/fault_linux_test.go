@@ -1,17 +1,16 @@
 package outbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"slices"
 	"syscall"
 	"testing"
 
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/internal/logtest"
 )
 
 // TestFailedWriteStopsTheStore puts a file that cannot be written under the
@@ -27,7 +26,7 @@ func TestFailedWriteStopsTheStore(t *testing.T) {
 		dir := folder(t)
 		var file *os.File
 		var s *Store
-		log := &asking{t: t, ask: func() { s.Stats() }}
+		log := &logtest.Asking{T: t, Ask: func() { s.Stats() }}
 		s, err = open(dir, Config{Logger: slog.New(log)}.WithDefaults(), func(name string, flag int, perm os.FileMode) (*os.File, error) {
 			f, err := openFile(name, flag, perm)
 			file = f
@@ -60,8 +59,8 @@ func TestFailedWriteStopsTheStore(t *testing.T) {
 		if err := s.Put(t.Context(), resil.Entry{Origin: resil.Origin{Dependency: "db", Method: "Save"}}); !errors.Is(err, ErrBroken) {
 			t.Errorf("round %d: Put after a failure: %v", round, err)
 		}
-		if log.asked != 1 {
-			t.Errorf("round %d: %d log lines of the failure, want one", round, log.asked)
+		if log.Asked != 1 {
+			t.Errorf("round %d: %d log lines of the failure, want one", round, log.Asked)
 		}
 		if s.Stats().Err == nil {
 			t.Errorf("round %d: stats say nothing of the failure", round)
@@ -77,35 +76,4 @@ func TestFailedWriteStopsTheStore(t *testing.T) {
 			t.Fatalf("round %d: acknowledged %q, delivered %q", round, acked, got)
 		}
 	}
-}
-
-// asking is a log handler that asks for the state of what logs, as one that
-// feeds a status page may. It fails the test if the question has to wait for the
-// end of the log line.
-type asking struct {
-	slog.Handler
-	t     *testing.T
-	ask   func()
-	asked int
-}
-
-func (*asking) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h *asking) Handle(_ context.Context, r slog.Record) error {
-	answered := make(chan struct{})
-	go func() {
-		h.ask()
-		close(answered)
-	}()
-	for range 1_000_000 { // a goroutine that waits for a mutex lets no virtual time pass
-		select {
-		case <-answered:
-			h.asked++
-			return nil
-		default:
-			runtime.Gosched()
-		}
-	}
-	h.t.Errorf("%q is logged under the lock", r.Message)
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	resil "github.com/resilgo/resil/runtime"
+	"github.com/resilgo/resil/runtime/internal/logtest"
 	"github.com/resilgo/resil/runtime/share"
 )
 
@@ -277,37 +277,6 @@ func TestBadStoresDoNoHarm(t *testing.T) {
 	}
 }
 
-// asking is a log handler that asks for the state of what logs, as one that
-// feeds a status page may. It fails the test if the question has to wait for the
-// end of the log line.
-type asking struct {
-	slog.Handler
-	t     *testing.T
-	ask   func()
-	asked int
-}
-
-func (*asking) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h *asking) Handle(_ context.Context, r slog.Record) error {
-	answered := make(chan struct{})
-	go func() {
-		h.ask()
-		close(answered)
-	}()
-	for range 1_000_000 { // a goroutine that waits for a mutex lets no virtual time pass
-		select {
-		case <-answered:
-			h.asked++
-			return nil
-		default:
-			runtime.Gosched()
-		}
-	}
-	h.t.Errorf("%q is logged under the lock", r.Message)
-	return nil
-}
-
 func TestSharerLogsOutsideItsLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sys, err := resil.New(resil.Config{Logger: quiet})
@@ -315,7 +284,7 @@ func TestSharerLogsOutsideItsLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		var s *share.Sharer
-		log := &asking{t: t, ask: func() { s.Status() }}
+		log := &logtest.Asking{T: t, Ask: func() { s.Status() }}
 		store := &memory{bend: func(context.Context, string, share.View) (share.View, error) { return share.View{}, errDown }}
 		if s, err = share.New(sys, store, share.Config{Logger: slog.New(log)}); err != nil {
 			t.Fatal(err)
@@ -328,8 +297,8 @@ func TestSharerLogsOutsideItsLock(t *testing.T) {
 		store.bends(nil)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if log.asked != 2 {
-			t.Errorf("%d log lines asked, want those of the outage and of its end", log.asked)
+		if log.Asked != 2 {
+			t.Errorf("%d log lines asked, want those of the outage and of its end", log.Asked)
 		}
 	})
 }
