@@ -238,19 +238,12 @@ var manyHosts = map[string]bool{"http": true, "net": true, "dns": true}
 
 // clientsBelow notes the clients of the calls that a function leads to.
 func (p *program) clientsBelow(from *node, into map[int32]bool) {
-	seen := map[*node]bool{from: true}
-	for work := []*node{from}; len(work) > 0; {
-		n := work[0]
-		work = work[1:]
+	below := map[*node]bool{from: true}
+	handDown(below, []*node{from}, func(n *node) bool { return !n.file.Resil })
+	for n := range below {
 		for _, o := range n.ops {
 			if c, ok := p.clientOf(o); ok {
 				into[c] = true
-			}
-		}
-		for _, e := range n.edges {
-			if !seen[e.to] && !e.to.file.Resil {
-				seen[e.to] = true
-				work = append(work, e.to)
 			}
 		}
 	}

@@ -49,16 +49,7 @@ func (p *program) perCall() map[*node]bool {
 			work = append(work, n)
 		}
 	}
-	for len(work) > 0 {
-		n := work[0]
-		work = work[1:]
-		for _, e := range n.edges {
-			if !out[e.to] && !e.to.Entry {
-				out[e.to] = true
-				work = append(work, e.to)
-			}
-		}
-	}
+	handDown(out, work, func(n *node) bool { return !n.Entry })
 	return out
 }
 

@@ -137,6 +137,23 @@ func (p *program) reach() {
 	}
 }
 
+// handDown gives what the functions of work have to those that they lead to,
+// directly or not, breadth first: whoever has something keeps it, and where to
+// refuses nothing is handed on.
+func handDown[T comparable](has map[*node]T, work []*node, to func(*node) bool) {
+	var nothing T
+	for len(work) > 0 {
+		n := work[0]
+		work = work[1:]
+		for _, e := range n.edges {
+			if has[e.to] == nothing && to(e.to) {
+				has[e.to] = has[n]
+				work = append(work, e.to)
+			}
+		}
+	}
+}
+
 // spread gives the states to the nodes and to what they run, breadth first, so
 // that paths are short.
 func (p *program) spread(start []*node, s state) {

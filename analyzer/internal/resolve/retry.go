@@ -233,7 +233,7 @@ func (p *program) retried() map[*node]string {
 				continue
 			}
 			switch {
-			case e.op.Kind == summary.Extern && p.retries(e.op) && e.op.Kind == summary.Extern && !e.op.Retry:
+			case e.op.Kind == summary.Extern && p.retries(e.op) && !e.op.Retry:
 				add(e.to, e.op.shown())
 			case e.op.Retry:
 				add(e.to, "a loop in "+n.title())
@@ -242,13 +242,7 @@ func (p *program) retried() map[*node]string {
 			}
 		}
 	}
-	for len(work) > 0 {
-		n := work[0]
-		work = work[1:]
-		for _, e := range n.edges {
-			add(e.to, out[n])
-		}
-	}
+	handDown(out, work, func(n *node) bool { return !n.file.Resil })
 	return out
 }
 
@@ -274,16 +268,7 @@ func (p *program) underRetryingGuard(n *node) string {
 				}
 			}
 		}
-		for len(work) > 0 {
-			n := work[0]
-			work = work[1:]
-			for _, e := range n.edges {
-				if p.underGuard[e.to] == "" && !e.to.file.Resil {
-					p.underGuard[e.to] = p.underGuard[n]
-					work = append(work, e.to)
-				}
-			}
-		}
+		handDown(p.underGuard, work, func(n *node) bool { return !n.file.Resil })
 	}
 	return p.underGuard[n]
 }
