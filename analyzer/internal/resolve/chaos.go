@@ -36,7 +36,7 @@ func alwaysOn(p *program, _ []call) []finding.Finding {
 		n := work[0]
 		work = work[1:]
 		for _, o := range n.ops {
-			if isFaults(o) && !o.Decided && !strings.HasPrefix(o.Region, "//resil:guarded") && p.faultsIn(o) {
+			if isFaults(o) && !o.Decided && p.faultsIn(o) {
 				out = append(out, p.faultsAt(o, trailOf(via, n)))
 			}
 		}
